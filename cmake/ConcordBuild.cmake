@@ -1,0 +1,44 @@
+# How every target of the tree is compiled, and the functions that rooms use to declare themselves.
+set(CMAKE_CXX_STANDARD 20)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_C_STANDARD 11)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+if(NOT CMAKE_BUILD_TYPE)
+  set(CMAKE_BUILD_TYPE Release CACHE STRING "" FORCE)
+endif()
+
+add_compile_options(-Wall -Wextra -Werror)
+if(CONCORD_SANITIZE)
+  add_compile_options(-fsanitize=${CONCORD_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
+  add_link_options(-fsanitize=${CONCORD_SANITIZE})
+endif()
+
+set(CONCORD_SOURCE_ROOT "${PROJECT_SOURCE_DIR}")
+set(CONCORD_GENERATED_DIR "${PROJECT_BINARY_DIR}/generated")
+
+# concord_room(NAME DEPS...): the static library concord_NAME of all .cc files below the current folder.
+function(concord_room name)
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS "${CMAKE_CURRENT_SOURCE_DIR}/*.cc")
+  add_library(concord_${name} STATIC ${sources})
+  target_include_directories(concord_${name} PUBLIC "${CONCORD_SOURCE_ROOT}" "${CONCORD_SOURCE_ROOT}/runtime/include"
+                                                    "${CONCORD_GENERATED_DIR}" "${CONCORD_GENERATED_DIR}/include")
+  target_link_libraries(concord_${name} PUBLIC ${ARGN})
+endfunction()
+
+# concord_list(FILE MACRO WORDS...): writes FILE with one line MACRO(word) a word; the words must be sorted and unique,
+# so that two people adding a line seldom meet in the same place.
+function(concord_list file macro)
+  set(words ${ARGN})
+  set(sorted ${words})
+  list(SORT sorted)
+  if(NOT "${words}" STREQUAL "${sorted}")
+    message(FATAL_ERROR "${file}: the list is not sorted: got ${words}; want ${sorted}")
+  endif()
+  set(text "// Generated from the sorted list in ${CMAKE_CURRENT_SOURCE_DIR}/CMakeLists.txt.\n")
+  foreach(word ${words})
+    string(APPEND text "${macro}(${word})\n")
+  endforeach()
+  file(GENERATE OUTPUT "${CONCORD_GENERATED_DIR}/${file}" CONTENT "${text}")
+endfunction()
