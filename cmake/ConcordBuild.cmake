@@ -9,6 +9,18 @@ if(NOT CMAKE_BUILD_TYPE)
   set(CMAKE_BUILD_TYPE Release CACHE STRING "" FORCE)
 endif()
 
+# Programs in bin/, plugins in lib/, wherever their rooms are.
+set(CMAKE_RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/bin")
+set(CMAKE_LIBRARY_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/lib")
+
+find_program(CONCORD_CCACHE ccache)
+mark_as_advanced(CONCORD_CCACHE)
+foreach(language C CXX)
+  if(CONCORD_CCACHE AND NOT DEFINED CMAKE_${language}_COMPILER_LAUNCHER)
+    set(CMAKE_${language}_COMPILER_LAUNCHER "${CONCORD_CCACHE}")
+  endif()
+endforeach()
+
 add_compile_options(-Wall -Wextra -Werror)
 if(CONCORD_SANITIZE)
   add_compile_options(-fsanitize=${CONCORD_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
@@ -21,6 +33,10 @@ set(CONCORD_GENERATED_DIR "${PROJECT_BINARY_DIR}/generated")
 # concord_room(NAME DEPS...): the static library concord_NAME of all .cc files below the current folder.
 function(concord_room name)
   file(GLOB_RECURSE sources CONFIGURE_DEPENDS "${CMAKE_CURRENT_SOURCE_DIR}/*.cc")
+  if(NOT sources)  # a room of headers is still a library to link
+    set(sources "${CONCORD_GENERATED_DIR}/empty_${name}.cc")
+    file(CONFIGURE OUTPUT "${sources}" CONTENT "// concord_${name} has headers only.\n")
+  endif()
   add_library(concord_${name} STATIC ${sources})
   target_include_directories(concord_${name} PUBLIC "${CONCORD_SOURCE_ROOT}" "${CONCORD_SOURCE_ROOT}/runtime/include"
                                                     "${CONCORD_GENERATED_DIR}" "${CONCORD_GENERATED_DIR}/include")
