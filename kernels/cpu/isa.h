@@ -1,0 +1,26 @@
+#pragma once
+
+namespace concord::kernels {
+
+// Instruction sets that the kernels are built for, weakest first. Every binary holds all that its architecture has;
+// the choice is made at run time.
+enum class Isa {
+  kPortable,    // plain C++, any machine
+  kAvx2,        // AVX2, FMA, F16C
+  kAvx512,      // AVX-512 F, BW, DQ, VL
+  kAvx512Vnni,  // and VNNI
+};
+
+constexpr int kIsaCount = 4;
+
+// "portable", "avx2", "avx512", "avx512vnni".
+const char* IsaName(Isa isa);
+
+// True when this build holds the variant and this machine (and its operating system) can run it.
+bool IsaSupported(Isa isa);
+
+// The strongest supported one, at most the one that the environment variable CONCORD_CPU_ISA names. Decided once.
+// An unknown name there is ignored.
+Isa BestIsa();
+
+}  // namespace concord::kernels

@@ -1,0 +1,54 @@
+#pragma once
+
+#include <cstdint>
+
+#include "kernels/cpu/isa.h"
+#include "runtime/base/packing/packing.h"
+
+namespace concord::kernels {
+
+// y[m, n] = sum_k x[m, k] * W[n, k] (+ bias[n]) for n in [n_begin, n_end) and m in [m_begin, m_end).
+// The caller cuts the whole into tiles as it likes: an element of y depends on its row of W, its row of x, k and the
+// arithmetic only (DESIGN D13), never on the tile, on the number of rows of x, or on the instruction set.
+//
+// Order of the sums, for all variants:
+//   int8/32  Per group of 32 (16 where W has a scale every 16) the integer sum s = sum (u - offset) q is exact. Then
+//            acc = fma(float(s), w_scale * x_scale, acc), and for W with a minimum acc = fma(-w_min, x_scaled_sum, acc),
+//            group after group from k = 0. w_scale and w_min are products rounded to f32.
+//   f32      W is decoded to f32. 16 accumulators, acc[k % 16] = fma(w, x, acc[k % 16]) for k = 0, 1, ..., then the
+//            sums of i and i + 8, of i and i + 4, i + 2, i + 1.
+// The bias is added last.
+struct LinearTile {
+  const packing::Packing* packing = nullptr;
+  const void* weights = nullptr;  // row 0 of W: blocks as they lie in the file, any alignment
+  int64_t row_stride_bytes = 0;
+  int64_t n_begin = 0;
+  int64_t n_end = 0;
+  int64_t k = 0;            // whole blocks of the packing
+  const void* x = nullptr;  // row 0 of x: f32[k] for "f32"; records of quantized_rows.h for "int8/32"
+  int64_t x_stride_bytes = 0;
+  int64_t m_begin = 0;
+  int64_t m_end = 0;
+  float* y = nullptr;  // y[m, n] at y[m * y_stride + n]
+  int64_t y_stride = 0;
+  const float* bias = nullptr;  // [n], indexed by n itself; null: none
+  void* scratch = nullptr;      // scratch_bytes(k, m_end - m_begin) bytes, aligned to 64, used by this call alone
+};
+
+// How to run `linear` for one packing and arithmetic on one instruction set.
+struct LinearKernel {
+  const char* packing;     // a name of runtime/base/packing; "*": any packing, through its decoder
+  const char* arithmetic;  // "f32" or "int8/32"
+  int64_t row_tile;        // tiles whose n_begin and size are multiples of it waste nothing
+  int64_t k_multiple;      // k must be a multiple of it (beside being whole blocks)
+  int64_t (*scratch_bytes)(int64_t k, int64_t m);
+  void (*run)(const LinearTile& tile);
+};
+
+// Null when there is none: "f32" exists for every packing, "int8/32" for those that LinearKernels lists.
+const LinearKernel* FindLinear(const char* packing, const char* arithmetic, Isa isa = BestIsa());
+
+// The variants of one instruction set, for tests and benchmarks; null when this build does not hold it.
+const LinearKernel* LinearKernels(Isa isa, int32_t* count);
+
+}  // namespace concord::kernels
