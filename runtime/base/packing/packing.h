@@ -19,7 +19,7 @@ struct Packing {
   void (*decode)(const void* blocks, int64_t n_blocks, float* out);
 
   // The inverse, rounding to the nearest representable; null where Concord does not write this packing.
-  // False when an input is not finite (the blocks are then unspecified).
+  // False when an input is not finite or too large for the packing (the blocks are then unspecified).
   bool (*encode)(const float* in, int64_t n_blocks, void* blocks);
 
   // Bytes of `elems` elements; -1 when they do not fill whole blocks or the size leaves 64 bits.
