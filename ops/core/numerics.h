@@ -1,0 +1,44 @@
+#pragma once
+
+#include <cmath>
+#include <cstdint>
+
+#include "ops/core/op.h"
+
+// What tolerances and references of several ops share.
+namespace concord::ops {
+
+inline constexpr double kEpsF32 = 0x1p-24;  // unit round-off
+
+// Relative error of an f32 sum of n products in any order: Higham & Mary, SIAM J. Sci. Comput. 41 (2019): with high
+// probability λ·sqrt(n)·u·Σ|terms|; Σ|terms| of n random-signed terms is about sqrt(n) times their sum, so λ·n·u.
+inline double DotTolerance(int64_t n) { return kEpsF32 * (16.0 + static_cast<double>(n)); }
+
+// The tolerance of a value computed in a few f32 operations, and of storing it in `packing`.
+inline double StoreTolerance(const packing::Packing& p) {
+  const std::string name = p.name;
+  if (name == "f16") return 0x1p-11;
+  if (name == "bf16") return 0x1p-8;
+  if (name == "q8_0") return 1.0 / 127;  // may round to the other neighbour
+  return 0;
+}
+
+inline CaseTensor In(const char* slot, std::vector<int64_t> dims, const char* packing = "f32", Fill fill = FillUniform) {
+  return CaseTensor{slot, packing, std::move(dims), std::move(fill)};
+}
+
+// Integers drawn uniformly from [low, high].
+inline Fill FillInts(int64_t low, int64_t high) {
+  return [low, high](CaseRng& rng, const TensorView& view) {
+    for (int64_t i = 0; i < view.elems(); ++i) view.SetInt(i, rng.Int(low, high));
+  };
+}
+
+// Given integers, in row-major order.
+inline Fill FillGiven(std::vector<int64_t> values) {
+  return [values](CaseRng&, const TensorView& view) {
+    for (int64_t i = 0; i < view.elems(); ++i) view.SetInt(i, values[i]);
+  };
+}
+
+}  // namespace concord::ops

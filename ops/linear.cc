@@ -1,0 +1,117 @@
+#include "ops/core/numerics.h"
+#include "runtime/base/packing/int8_rows.h"
+
+// y[t, o] = sum_i x[t, i] W[o, i] (+ bias[o]).
+// Shapes: x [n, in], or [n, a, b] with a·b = in; W [out, in] of any packing; bias [out]; y [n, out], or with the
+// attribute heads = h > 0 [n, h, out / h].
+// Arithmetic: "f32" uses x as it is; "int8/32" first rounds every 32 elements of a row of x to int8 with an f32 scale
+// (runtime/base/packing/int8_rows.h) and is exact from there on but for f32 accumulation.
+namespace concord::ops {
+namespace {
+
+struct LinearAttrs {
+  int64_t heads = 0;
+  template <typename V>
+  void Visit(V& v) {
+    v("heads", heads);
+  }
+};
+
+absl::Status InferLinear(const LinearAttrs& attrs, Signature& s) {
+  CONCORD_RETURN_IF_ERROR(s.ExpectRank("w", 2));
+  const TensorType& x = s.In("x");
+  int64_t width = 1;
+  for (int i = 1; i < x.rank(); ++i) width *= x.dims[i].value;
+  if (x.rank() < 2 || s.dim("w", 1) != Dim(width)) {
+    return absl::InvalidArgumentError(absl::StrCat("linear: x is ", x.ToString(), " and w is ", s.In("w").ToString(),
+                                                   "; the width of x must equal the second dim of w"));
+  }
+  const Dim out = s.dim("w", 0);
+  if (s.Has("bias")) CONCORD_RETURN_IF_ERROR(s.ExpectDims("bias", {out}));
+  if (attrs.heads < 0 || (attrs.heads > 0 && out.value % attrs.heads != 0)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("linear: ", out.ToString(), " outputs do not divide into ", attrs.heads, " heads"));
+  }
+  TensorType y{x.packing, {x.dims[0], out}, ""};
+  if (attrs.heads > 0) y.dims = {x.dims[0], attrs.heads, out.value / attrs.heads};
+  s.SetOut("y", y);
+  return absl::OkStatus();
+}
+
+// Rows of x as the arithmetic sees them, flattened to [n, in].
+std::vector<std::vector<double>> ArithmeticRows(const TensorView& x, int64_t n, int64_t in, const std::string& arithmetic) {
+  const int64_t parts = n == 0 ? 0 : x.rows() / n;
+  std::vector<std::vector<double>> rows(n, std::vector<double>(in));
+  for (int64_t t = 0; t < n; ++t) {
+    for (int64_t p = 0; p < parts; ++p) x.ReadRow(t * parts + p, rows[t].data() + p * x.cols());
+    if (arithmetic != "int8/32") continue;
+    std::vector<float> values(rows[t].begin(), rows[t].end());
+    packing::RoundToInt8Rows(values.data(), in);
+    rows[t].assign(values.begin(), values.end());
+  }
+  return rows;
+}
+
+void ReferenceLinear(const LinearAttrs&, const RefArgs& args) {
+  const TensorView &x = args["x"], &w = args["w"], &y = args["y"];
+  const int64_t n = x.dim(0), in = w.cols(), out = w.rows();
+  const auto rows = ArithmeticRows(x, n, in, args.arithmetic());
+  const std::vector<double> bias = args.has("bias") ? args["bias"].Row(0) : std::vector<double>(out, 0.0);
+  std::vector<std::vector<double>> result(n, std::vector<double>(out));
+  for (int64_t o = 0; o < out; ++o) {
+    const std::vector<double> weights = w.Row(o);
+    for (int64_t t = 0; t < n; ++t) {
+      double sum = bias[o];
+      for (int64_t i = 0; i < in; ++i) sum += weights[i] * rows[t][i];
+      result[t][o] = sum;
+    }
+  }
+  const int64_t parts = n == 0 ? 0 : y.rows() / n;
+  for (int64_t t = 0; t < n; ++t) {
+    for (int64_t p = 0; p < parts; ++p) y.WriteRow(t * parts + p, result[t].data() + p * y.cols());
+  }
+}
+
+double ToleranceLinear(const OpCase& c) { return DotTolerance(c.dim("w", 1)); }
+
+std::vector<OpCase> CasesLinear() {
+  std::vector<OpCase> cases = {
+      {"linear", "f32_1x64x33", {}, {In("x", {1, 64}), In("w", {33, 64})}},
+      {"linear", "f32_7x333x65_bias", {}, {In("x", {7, 333}), In("w", {65, 333}), In("bias", {65})}},
+      {"linear", "f32_3x1x5", {}, {In("x", {3, 1}), In("w", {5, 1})}},
+      {"linear", "f32_heads", {{"heads", int64_t{4}}}, {In("x", {5, 4, 24}), In("w", {64, 96})}},
+      {"linear", "f32_no_rows", {}, {In("x", {0, 64}), In("w", {33, 64})}},
+  };
+  int32_t count = 0;
+  const packing::Packing* const* all = packing::All(&count);
+  for (int32_t i = 0; i < count; ++i) {
+    const std::string type = all[i]->name;
+    if (all[i]->gguf_type < 0 || (type[0] == 'i' && type.size() < 4)) continue;  // not a weight type
+    for (int64_t n : {1, 2, 5, 34}) {
+      const int64_t in = type == "f32" || type == "f16" || type == "bf16" ? 515 : 768, out = 67;
+      for (const char* arithmetic : {"f32", "int8/32"}) {
+        if (std::string(arithmetic) == "int8/32" && all[i]->block_elems == 1) continue;
+        OpCase c{"linear", absl::StrCat(type, "_", n, "x", in, "x", out, "_", arithmetic[0] == 'f' ? "f32" : "int8"), {},
+                 {In("x", {n, in}), In("w", {out, in}, all[i]->name)}};
+        c.arithmetic = arithmetic;
+        cases.push_back(std::move(c));
+      }
+    }
+  }
+  return cases;
+}
+
+Cost CostLinear(const LinearAttrs&, const CostArgs& a) {
+  return {.flops = 2.0 * a.dim("x", 0) * a.dim("w", 0) * a.dim("w", 1)};
+}
+
+}  // namespace
+
+CONCORD_DEFINE_OP(linear) {
+  return OpBuilder<LinearAttrs>("linear", 1, "y = x W^T + bias")
+      .Input("x").Weight("w").OptionalWeight("bias").Output("y")
+      .Infer(InferLinear).Reference(ReferenceLinear).Tolerance(ToleranceLinear).Cases(CasesLinear).Cost(CostLinear)
+      .Build();
+}
+
+}  // namespace concord::ops
