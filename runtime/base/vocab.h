@@ -38,16 +38,16 @@ struct SpecialMatch {
 // does not say": the tokenizer then takes the default of the kind and of `pre`. An id of -1 means none.
 struct Vocab {
   VocabKind kind = VocabKind::kByteLevelBpe;
-  std::vector<std::string> tokens;      // by id; text as in GGUF: control and user-defined tokens are plain text
-  std::vector<float> scores;            // by id, needed by kSpm only: the highest score merges first
-  std::vector<TokenType> types;         // by id; empty = all normal
-  std::vector<std::string> merges;      // "left right" in order of rank; split at the first space behind position 0
-  std::string pre;                      // tokenizer.ggml.pre; names the split steps of a kByteLevelBpe
-  std::vector<SplitStep> splits;        // explicit steps; used in place of `pre` when has_splits
+  std::vector<std::string> tokens;  // by id; text as in GGUF: control and user-defined tokens are plain text
+  std::vector<float> scores;        // by id, needed by kSpm only: the highest score merges first
+  std::vector<TokenType> types;     // by id; empty = all normal
+  std::vector<std::string> merges;  // "left right" in order of rank; split at the first space behind position 0
+  std::string pre;                  // tokenizer.ggml.pre; names the split steps of a kByteLevelBpe
+  std::vector<SplitStep> splits;    // explicit steps; used in place of `pre` when has_splits
   bool has_splits = false;
 
   int32_t bos = -1, eos = -1, eot = -1, eom = -1, unk = -1, pad = -1;
-  std::vector<int32_t> end_ids;         // further ids that end a generation (generation_config.json's eos list)
+  std::vector<int32_t> end_ids;  // further ids that end a generation (generation_config.json's eos list)
 
   std::optional<bool> add_bos;
   std::optional<bool> add_eos;
