@@ -1,17 +1,22 @@
 #include "runtime/base/intern.h"
 
 #include <mutex>
-#include <set>
+#include <new>
 #include <string>
+#include <unordered_set>
 
 namespace concord {
 
 const char* Intern(absl::string_view text) {
-  // Leaked on purpose: pointers handed out stay valid through static destruction.
-  static auto* mutex = new std::mutex;
-  static auto* pool = new std::set<std::string>;
+  // Leaked on purpose: interned pointers outlive every static's destructor. Nodes of a set never move.
+  static std::mutex* const mutex = new std::mutex;
+  static std::unordered_set<std::string>* const texts = new std::unordered_set<std::string>;
   std::lock_guard<std::mutex> lock(*mutex);
-  return pool->emplace(text.data(), text.size()).first->c_str();
+  try {
+    return texts->emplace(text.data(), text.size()).first->c_str();
+  } catch (const std::bad_alloc&) {
+    return nullptr;
+  }
 }
 
 }  // namespace concord

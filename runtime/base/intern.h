@@ -4,8 +4,9 @@
 
 namespace concord {
 
-// The one address of this text for the life of the process, NUL-terminated: equal strings give equal pointers, so
-// symbols and type names compare by address. Any thread. Never freed; do not intern unbounded input.
+// The one NUL-terminated copy of this text for the life of the process: equal texts give equal pointers.
+// Threads: any. Never freed, so only for names (ops, tensors, tracks), not for data that grows with use.
+// Null when there is no memory.
 const char* Intern(absl::string_view text);
 
 }  // namespace concord

@@ -1,0 +1,272 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <cstring>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "backends/sdk/arrays.h"
+#include "backends/sdk/inline_queue.h"
+#include "backends/sdk/objects.h"
+#include "backends/sdk/status.h"
+#include "concord/plugin.h"
+
+// A device that computes on host threads over host memory: buffers, semaphores and the queue are done here; an author
+// adds ops (QueryOp, Compile) and an Execute for what they compile to.
+namespace concord::sdk {
+inline namespace v0 {
+
+// How much host memory a device's objects hold.
+class MemoryCount {
+ public:
+  void Add(uint64_t bytes) {
+    const uint64_t now = used_.fetch_add(bytes, std::memory_order_relaxed) + bytes;
+    uint64_t peak = peak_.load(std::memory_order_relaxed);
+    while (peak < now && !peak_.compare_exchange_weak(peak, now, std::memory_order_relaxed)) {
+    }
+  }
+  void Remove(uint64_t bytes) { used_.fetch_sub(bytes, std::memory_order_relaxed); }
+  uint64_t used() const { return used_.load(std::memory_order_relaxed); }
+  uint64_t peak() const { return peak_.load(std::memory_order_relaxed); }
+
+ private:
+  std::atomic<uint64_t> used_{0};
+  std::atomic<uint64_t> peak_{0};
+};
+
+// Aligned host memory from the host's allocator, counted; freed with the object.
+class HostMemory {
+ public:
+  HostMemory() = default;
+  HostMemory(HostMemory&& other) noexcept { *this = std::move(other); }
+  HostMemory& operator=(HostMemory&& other) noexcept {
+    std::swap(host_, other.host_);
+    std::swap(count_, other.count_);
+    std::swap(data_, other.data_);
+    std::swap(size_, other.size_);
+    return *this;
+  }
+  ~HostMemory() {
+    if (data_ == nullptr) return;
+    count_->Remove(size_);
+    host_->Free(data_);
+  }
+
+  static Result<HostMemory> Make(const Host* host, MemoryCount* count, uint64_t size_bytes, uint64_t align_bytes) {
+    HostMemory memory;
+    memory.host_ = host;
+    memory.count_ = count;
+    // One byte at least, so that an empty buffer has an address too.
+    memory.data_ = host->Alloc(size_bytes == 0 ? 1 : size_bytes, align_bytes < 64 ? 64 : align_bytes);
+    if (memory.data_ == nullptr) {
+      return Error(CONCORD_RESOURCE_EXHAUSTED, "no host memory for ", size_bytes, " bytes; ", count->used(),
+                   " bytes are in use by this device");
+    }
+    memory.size_ = size_bytes;
+    count->Add(size_bytes);
+    return memory;
+  }
+
+  void* data() const { return data_; }
+  uint64_t size() const { return size_; }
+
+ private:
+  const Host* host_ = nullptr;
+  MemoryCount* count_ = nullptr;
+  void* data_ = nullptr;
+  uint64_t size_ = 0;
+};
+
+class HostBuffer final : public Buffer {
+ public:
+  explicit HostBuffer(HostMemory memory)
+      : memory_(std::move(memory)), data_(static_cast<char*>(memory_.data())), size_(memory_.size()) {}
+  HostBuffer(void* imported, uint64_t size_bytes) : data_(static_cast<char*>(imported)), size_(size_bytes) {}
+
+  Result<void*> Map(uint64_t offset_bytes, uint64_t size_bytes, uint32_t) override {
+    Status status = CheckRange(offset_bytes, size_bytes);
+    if (!status.ok()) return status;
+    return static_cast<void*>(data_ + offset_bytes);
+  }
+  Status FlushRange(uint64_t offset_bytes, uint64_t size_bytes) override { return CheckRange(offset_bytes, size_bytes); }
+
+  Status CheckRange(uint64_t offset_bytes, uint64_t size_bytes) const {
+    if (offset_bytes <= size_ && size_bytes <= size_ - offset_bytes) return Ok();
+    return Error(CONCORD_OUT_OF_RANGE, "bytes ", offset_bytes, " + ", size_bytes, " of a buffer of ", size_);
+  }
+  char* data() const { return data_; }
+  uint64_t size() const { return size_; }
+
+ private:
+  HostMemory memory_;
+  char* data_;
+  uint64_t size_;
+};
+
+inline HostBuffer* HostBufferOf(concord_buffer* handle) { return static_cast<HostBuffer*>(ObjectOf(handle)); }
+
+// A weight in host memory: in place when the host promises that it stays, else a copy with the same layout.
+class HostConstant final : public Constant {
+ public:
+  static Result<std::unique_ptr<Constant>> Make(const Host* host, MemoryCount* count,
+                                                const concord_constant_desc& desc) {
+    if (desc.host_data == nullptr && desc.host_size_bytes != 0) {
+      return Error(CONCORD_INVALID_ARGUMENT, "constant ", desc.name, " has no data");
+    }
+    auto made = std::unique_ptr<HostConstant>(new HostConstant);
+    made->packing_ = std::string(FromC(desc.type.packing));
+    made->desc_ = desc;
+    made->desc_.type.packing = ToC(made->packing_);
+    made->desc_.name = {nullptr, 0};
+    if ((desc.flags & CONCORD_CONSTANT_STABLE) == 0) {
+      Result<HostMemory> memory = HostMemory::Make(host, count, desc.host_size_bytes, 64);
+      if (!memory.ok()) return memory.status();
+      if (desc.host_size_bytes != 0) std::memcpy(memory->data(), desc.host_data, desc.host_size_bytes);
+      made->memory_ = std::move(*memory);
+      made->desc_.host_data = made->memory_.data();
+    }
+    return std::unique_ptr<Constant>(std::move(made));
+  }
+
+  // As given, with `host_data` where the bytes now are; `name` is not kept.
+  const concord_constant_desc& desc() const { return desc_; }
+  const char* data() const { return static_cast<const char*>(desc_.host_data); }
+
+ private:
+  HostConstant() = default;
+
+  HostMemory memory_;
+  std::string packing_;
+  concord_constant_desc desc_{};
+};
+
+// What a host-executing device compiles to.
+class HostPrepared : public Prepared {
+ public:
+  // INVALID_ARGUMENT when something is missing, misaligned, too small or over its capacity. On the submitting thread.
+  virtual Status Check(const Work& work) = 0;
+  // On whichever thread waits; one at a time a device.
+  virtual Status Execute(const Work& work) = 0;
+};
+
+class HostDevice : public Device, private WorkExecutor {
+ public:
+  // Both outlive the device: they are the instance's.
+  HostDevice(const Host* host, InlineScheduler* scheduler)
+      : host_(host), scheduler_(scheduler), queue_(scheduler, this) {}
+
+  Status MemoryStats(concord_memory_stats* out) override {
+    out->used_bytes = memory_.used();
+    out->peak_bytes = memory_.peak();
+    out->total_bytes = TotalMemory();
+    out->free_bytes = out->total_bytes > out->used_bytes ? out->total_bytes - out->used_bytes : 0;
+    return Ok();
+  }
+
+  Result<std::unique_ptr<Buffer>> CreateBuffer(const concord_buffer_desc& desc) override {
+    Result<HostMemory> memory = HostMemory::Make(host_, &memory_, desc.size_bytes, desc.align_bytes);
+    if (!memory.ok()) return memory.status();
+    return std::unique_ptr<Buffer>(new HostBuffer(std::move(*memory)));
+  }
+  Result<std::unique_ptr<Buffer>> ImportHost(void* memory, uint64_t size_bytes) override {
+    return std::unique_ptr<Buffer>(new HostBuffer(memory, size_bytes));
+  }
+  Result<std::unique_ptr<Semaphore>> CreateSemaphore(uint64_t initial_value) override {
+    return std::unique_ptr<Semaphore>(new InlineSemaphore(scheduler_, initial_value));
+  }
+  Result<std::unique_ptr<Constant>> CreateConstant(const concord_constant_desc& desc) override {
+    return HostConstant::Make(host_, &memory_, desc);
+  }
+
+  Status Submit(const concord_submit_args& args) override {
+    Status status = CheckQueue(args.queue_index);
+    if (!status.ok()) return status;
+    if (args.prepared == nullptr) return Error(CONCORD_INVALID_ARGUMENT, "submit without a prepared program");
+    return queue_.Push(args.waits, args.signals, [&](Work* work) {
+      work->kind = Work::Kind::kSubmit;
+      work->prepared = ObjectOf(args.prepared);
+      ArrayView<concord_symbol_value>(args.values).CopyTo(&work->values);
+      ArrayView<concord_binding>(args.bindings).CopyTo(&work->bindings);
+      return static_cast<HostPrepared*>(work->prepared)->Check(*work);
+    });
+  }
+
+  Status Copy(const concord_copy_args& args) override {
+    Status status = CheckQueue(args.queue_index);
+    if (!status.ok()) return status;
+    if (args.source == nullptr || args.target == nullptr) return Error(CONCORD_INVALID_ARGUMENT, "copy without buffers");
+    return queue_.Push(args.waits, args.signals, [&](Work* work) {
+      work->kind = Work::Kind::kCopy;
+      work->copy = args;
+      Status source = HostBufferOf(args.source)->CheckRange(args.source_offset_bytes, args.size_bytes);
+      return source.ok() ? HostBufferOf(args.target)->CheckRange(args.target_offset_bytes, args.size_bytes) : source;
+    });
+  }
+
+  Status Fill(const concord_fill_args& args) override {
+    Status status = CheckQueue(args.queue_index);
+    if (!status.ok()) return status;
+    if (args.target == nullptr) return Error(CONCORD_INVALID_ARGUMENT, "fill without a buffer");
+    if (args.size_bytes % 4 != 0) return Error(CONCORD_INVALID_ARGUMENT, "fill of ", args.size_bytes, " bytes: want a multiple of 4");
+    return queue_.Push(args.waits, args.signals, [&](Work* work) {
+      work->kind = Work::Kind::kFill;
+      work->fill = args;
+      return HostBufferOf(args.target)->CheckRange(args.offset_bytes, args.size_bytes);
+    });
+  }
+
+  Status Barrier(const concord_barrier_args& args) override {
+    Status status = CheckQueue(args.queue_index);
+    if (!status.ok()) return status;
+    return queue_.Push(args.waits, args.signals, [](Work* work) {
+      work->kind = Work::Kind::kBarrier;
+      return Ok();
+    });
+  }
+
+  bool Busy() override { return queue_.Busy(); }
+
+ protected:
+  // 0 = unknown.
+  virtual uint64_t TotalMemory() const { return 0; }
+  const Host& host() const { return *host_; }
+  MemoryCount* memory() { return &memory_; }
+
+ private:
+  static Status CheckQueue(uint32_t index) {
+    if (index == 0) return Ok();
+    return Error(CONCORD_INVALID_ARGUMENT, "queue ", index, " of a device with one queue");
+  }
+
+  Status Execute(const Work& work) override {
+    switch (work.kind) {
+      case Work::Kind::kSubmit:
+        return static_cast<HostPrepared*>(work.prepared)->Execute(work);
+      case Work::Kind::kCopy:
+        if (work.copy.size_bytes != 0) {
+          std::memmove(HostBufferOf(work.copy.target)->data() + work.copy.target_offset_bytes,
+                       HostBufferOf(work.copy.source)->data() + work.copy.source_offset_bytes, work.copy.size_bytes);
+        }
+        return Ok();
+      case Work::Kind::kFill: {
+        char* target = HostBufferOf(work.fill.target)->data() + work.fill.offset_bytes;
+        for (uint64_t i = 0; i < work.fill.size_bytes; i += 4) std::memcpy(target + i, &work.fill.pattern, 4);
+        return Ok();
+      }
+      case Work::Kind::kBarrier:
+        return Ok();
+    }
+    return Error(CONCORD_INTERNAL, "unknown kind of work");
+  }
+
+  const Host* host_;
+  InlineScheduler* scheduler_;
+  MemoryCount memory_;
+  InlineQueue queue_;
+};
+
+}  // namespace v0
+}  // namespace concord::sdk

@@ -1,0 +1,12 @@
+#pragma once
+
+// Everything an author of a plugin needs. Header-only C++17; depends on the standard library and concord/plugin.h.
+#include "backends/sdk/arrays.h"
+#include "backends/sdk/graph.h"
+#include "backends/sdk/host_device.h"
+#include "backends/sdk/inline_queue.h"
+#include "backends/sdk/objects.h"
+#include "backends/sdk/op_table.h"
+#include "backends/sdk/status.h"
+#include "backends/sdk/timeline.h"
+#include "backends/sdk/trampolines.h"
