@@ -55,9 +55,10 @@ class Story:
     def rare_name(self):
         """A name made of syllables: teaches the model to keep any name that a reader's prompt may bring."""
         rng = self.rng
-        syllables = [rng.choice("bcdfghjklmnprstvwz") + rng.choice(["a", "e", "i", "o", "u", "ee", "ar", "an", "el", "or"])
-                     for _ in range(rng.choice([1, 1, 2]))]
-        return "".join(syllables).capitalize() + rng.choice(["na", "la", "ra", "ie"] if self.she else ["n", "k", "s", "do"])
+        vowels = ["a", "e", "i", "o", "u", "ee", "ar", "an", "el", "or"]
+        syllables = [rng.choice("bcdfghjklmnprstvwz") + rng.choice(vowels) for _ in range(rng.choice([1, 1, 2]))]
+        endings = ["na", "la", "ra", "ie"] if self.she else ["n", "k", "s", "do"]
+        return "".join(syllables).capitalize() + rng.choice(endings)
 
     def put_person(self, prefix, name, she):
         he, him, his, himself = PRONOUNS["she" if she else "he"]
@@ -95,8 +96,9 @@ class Story:
             intro, name = rng.choice([h for h in words.HELPERS if self.kid not in h[1]])
             self.put_person("p", name, not self.she)
         else:
-            relation, name = rng.choice([("grandfather", "Grandpa"), ("father", "Dad"), ("uncle", "Uncle Fred")] if self.she
-                                        else [("grandmother", "Grandma"), ("mother", "Mum"), ("aunt", "Aunt May")])
+            men = [("grandfather", "Grandpa"), ("father", "Dad"), ("uncle", "Uncle Fred")]
+            women = [("grandmother", "Grandma"), ("mother", "Mum"), ("aunt", "Aunt May")]
+            relation, name = rng.choice(men if self.she else women)
             intro = f"{self.slots['his']} {relation}"
             self.put_person("p", name, not self.she)
         self.slots.update(pal=name, apal=intro)

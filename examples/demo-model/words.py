@@ -2,7 +2,8 @@
 
 GIRLS = ["Lily", "Mia", "Anna", "Lucy", "Emma", "Zoe", "Rosa", "Nina", "Ella", "Ruby", "Clara", "Sara", "Maya", "Ivy",
          "Hana"]
-BOYS = ["Tom", "Ben", "Max", "Sam", "Leo", "Jack", "Tim", "Finn", "Noah", "Oscar", "Adam", "Omar", "Theo", "Hugo", "Kai"]
+BOYS = ["Tom", "Ben", "Max", "Sam", "Leo", "Jack", "Tim", "Finn", "Noah", "Oscar", "Adam", "Omar", "Theo", "Hugo",
+        "Kai"]
 SHE_PETS = ["Hazel", "Poppy", "Daisy", "Clover", "Pepper", "Willow", "Coco", "Mimi", "Dot", "Bella"]
 HE_PETS = ["Rusty", "Bruno", "Moss", "Pip", "Biscuit", "Rolo", "Otto", "Toby", "Milo", "Bramble"]
 
@@ -74,23 +75,34 @@ SHAREABLE = ["ball", "kite", "drum", "toy boat", "toy train", "doll", "book"]
 HIGH = {"apple": "red", "pear": "ripe", "plum": "purple", "balloon": "yellow", "kite": "blue", "hat": "straw"}
 FOODS = {"cake": "honey", "pie": "apples", "soup": "carrots", "bread": "flour", "jam": "strawberries",
          "pudding": "milk", "salad": "tomatoes"}
-PLANTS = [("sunflower", "taller than the fence"), ("pumpkin", "as round as the moon"), ("tomato plant", "full of red fruit"),
-          ("rose", "as pink as the morning sky"), ("bean plant", "as tall as the door"),
-          ("apple tree", "covered with white flowers")]
-SKILLS = [("swim", "Kick your legs and breathe slowly", "the lake"), ("whistle", "Make your lips round and blow softly", "the hill"),
-          ("skate", "Bend your knees and look ahead", "the frozen pond"), ("climb", "Hold on tight and take small steps", "the hill"),
-          ("dance", "Listen to the music and count to four", "the meadow"), ("paint", "Start with one small line", "the garden"),
-          ("row a boat", "Pull both oars at the same time", "the lake"), ("fly a kite", "Wait for the wind and then run", "the hill")]
-FEARS = [("the dark", "At night, the room was full of shadows", "a small lamp", "The shadows were only a chair and a coat"),
-         ("thunder", "That night, a storm came and the sky went boom", "a warm blanket", "The thunder was only a loud noise far away"),
-         ("the deep water", "The lake looked cold and deep", "a round float", "The water was cool and held everyone up"),
-         ("the old bridge", "The bridge was high and it shook in the wind", "a strong rope", "The bridge was old, but it was strong")]
-LOST = [("duckling", "a yellow", "quack"), ("kitten", "a grey", "meow"), ("chick", "a tiny", "peep"), ("puppy", "a brown", "whimper"),
-        ("lamb", "a white", "bleat"), ("baby owl", "a fluffy", "hoot")]
+PLANTS = [("sunflower", "taller than the fence"), ("pumpkin", "as round as the moon"),
+          ("tomato plant", "full of red fruit"), ("rose", "as pink as the morning sky"),
+          ("bean plant", "as tall as the door"), ("apple tree", "covered with white flowers")]
+SKILLS = [("swim", "Kick your legs and breathe slowly", "the lake"),
+          ("whistle", "Make your lips round and blow softly", "the hill"),
+          ("skate", "Bend your knees and look ahead", "the frozen pond"),
+          ("climb", "Hold on tight and take small steps", "the hill"),
+          ("dance", "Listen to the music and count to four", "the meadow"),
+          ("paint", "Start with one small line", "the garden"),
+          ("row a boat", "Pull both oars at the same time", "the lake"),
+          ("fly a kite", "Wait for the wind and then run", "the hill")]
+# fear, where it comes from, what helps, what is true
+FEARS = [
+    ("the dark", "At night, the room was full of shadows", "a small lamp", "The shadows were only a chair and a coat"),
+    ("thunder", "That night, a storm came and the sky went boom", "a warm blanket",
+     "The thunder was only a loud noise far away"),
+    ("the deep water", "The lake looked cold and deep", "a round float", "The water was cool and held everyone up"),
+    ("the old bridge", "The bridge was high and it shook in the wind", "a strong rope",
+     "The bridge was old, but it was strong"),
+]
+LOST = [("duckling", "a yellow", "quack"), ("kitten", "a grey", "meow"), ("chick", "a tiny", "peep"),
+        ("puppy", "a brown", "whimper"), ("lamb", "a white", "bleat"), ("baby owl", "a fluffy", "hoot")]
 # present, what it is made of, where that is found
 GIFTS = [("a crown of daisies", "flowers", ["meadow", "garden"]), ("a necklace of shells", "shells", ["beach"]),
-         ("a painted stone", "a round stone", ["beach", "forest"]), ("a little wooden star", "dry wood", ["forest", "park"]),
-         ("a card with a big heart", "coloured paper", ["market"]), ("a basket of berries", "berries", ["forest", "garden"])]
+         ("a painted stone", "a round stone", ["beach", "forest"]),
+         ("a little wooden star", "dry wood", ["forest", "park"]),
+         ("a card with a big heart", "coloured paper", ["market"]),
+         ("a basket of berries", "berries", ["forest", "garden"])]
 BROKEN = [("vase", "on the table", "flowers"), ("cup", "on the shelf", "tea"), ("plate", "on the table", "biscuits"),
           ("flower pot", "by the window", "flowers"), ("jar", "on the shelf", "honey")]
 WORKS = ["carry a heavy basket", "push a cart up the hill", "bring in the firewood", "carry a bag of apples",
