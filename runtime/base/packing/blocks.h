@@ -6,14 +6,15 @@
 #include "half.h"
 #include "packing.h"
 
-// What the packings share: a packing file defines Block, kBlockElems, DecodeBlock and, where Concord writes it, EncodeBlock
-// for one block; the templates below make the functions of struct Packing from them.
+// What the packings share: a packing file defines Block, kBlockElems, DecodeBlock and, where Concord writes it,
+// EncodeBlock for one block; the templates below make the functions of struct Packing from them.
 //
-// Every product of a decode formula fits the 24 bits of an f32 (11 of a half, at most 8 of a scale, 5 of an element), so
-// only the one addition of formats with a minimum rounds: fused multiply-add and any order of factors give the same bits.
+// Every product of a decode formula fits the 24 bits of an f32 (11 of a half, at most 12 of scale times element), so
+// only the one addition of formats with a minimum rounds: fused multiply-add and any order of factors give the same
+// bits.
 //
-// The house includes packings from the repository root; these files include each other as neighbours, because they are
-// installed as a folder of their own.
+// The house includes packings from the repository root; these files include each other as neighbours, because they
+// are installed as a folder of their own.
 namespace concord::packing {
 
 inline int LowNibble(uint8_t byte) { return byte & 15; }

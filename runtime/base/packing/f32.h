@@ -17,7 +17,8 @@ inline bool EncodeBlock(const float* in, Block* block) {
   return true;
 }
 
-inline constexpr Packing kPacking = {"f32", 0, kBlockElems, sizeof(Block), DecodeBlocks<Block, kBlockElems, DecodeBlock>,
-                                     EncodeBlocks<Block, kBlockElems, EncodeBlock>};
+inline constexpr Packing kPacking = {
+    "f32", 0, kBlockElems, sizeof(Block), DecodeBlocks<Block, kBlockElems, DecodeBlock>,
+    EncodeBlocks<Block, kBlockElems, EncodeBlock>};
 
 }  // namespace concord::packing::f32

@@ -24,16 +24,17 @@ inline int NearestIn(float value, int low, int high) {
   return static_cast<int>(clamped - lowest + 0.5f) + low;
 }
 
-// Limits between which the searches below neither overflow nor underflow: above kLargest no format of a half times small
-// integers can follow; below kSmallest all of them round to zero, their smallest non-zero magnitude being 2^-24.
+// Limits between which the searches below neither overflow nor underflow: above kLargest no format of a half times
+// small integers can follow; below kSmallest all of them round to zero, their smallest non-zero magnitude being
+// 2^-24.
 inline constexpr float kLargestEncodable = 1e9f;
 inline constexpr float kSmallestEncodable = 0x1p-25f;
 // A sub-block this much smaller than its block gets no scale: it rounds to zero anyway, and 1/x stays finite.
 inline constexpr float kNegligible = 0x1p-20f;
 
-// Weights of the squared errors of one block: large elements weigh more, since they carry most of a dot product, but the
-// mean square as a floor keeps small ones from being given up. Relative to the largest square, so always in (0, 2].
-// `magnitude` is the largest magnitude of x, between the limits above.
+// Weights of the squared errors of one block: large elements weigh more, since they carry most of a dot product, but
+// the mean square as a floor keeps small ones from being given up. Relative to the largest square, so always in (0,
+// 2]. `magnitude` is the largest magnitude of x, between the limits above.
 inline void ErrorWeights(const float* x, int count, float magnitude, float* weights) {
   const float inverse = 1 / magnitude;
   float sum = 0;
@@ -78,8 +79,9 @@ TrialSums SumTrial(const float* x, const float* weights, int count, float invers
 // Trial scales a search looks at on each side of the obvious one. Twice as many lower the error by less than 2 %.
 inline constexpr int kTrials = 5;
 
-// The scale s minimising the sum of w (x - s q)^2 where q = level(x / s') for trial scales s' around the one that maps the
-// extreme value to `top`. For fixed q the best s is wqx / wqq, which lowers the sum by wqx^2 / wqq. 0 when |x| < floor.
+// The scale s minimising the sum of w (x - s q)^2 where q = level(x / s') for trial scales s' around the one that
+// maps the extreme value to `top`. For fixed q the best s is wqx / wqq, which lowers the sum by wqx^2 / wqq. 0 when
+// |x| < floor.
 template <typename Level>
 float FitScale(const float* x, const float* weights, int count, float top, float floor, Level level) {
   constexpr float kStep = 0.01f;  // of top
@@ -104,7 +106,8 @@ struct AffineFit {
 };
 
 // The scale and minimum minimising the sum of w (x - (scale q - minimum))^2 with q of 0..top, among the least squares
-// solutions for the q of trial scales around range / top. A range below `floor` gives scale 0. count is 16, 32, 48 or 64.
+// solutions for the q of trial scales around range / top. A range below `floor` gives scale 0. count is 16, 32, 48 or
+// 64.
 inline AffineFit FitAffine(const float* x, const float* weights, int count, int top, float floor) {
   constexpr float kStep = 0.25f;  // levels
   const float levels = static_cast<float>(top);

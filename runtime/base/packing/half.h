@@ -3,8 +3,9 @@
 #include <cstdint>
 #include <cstring>
 
-// IEEE binary16 and bfloat16 kept as their bits in a uint16_t. Portable scalar code, the reference for faster versions in
-// kernels. Narrowing rounds to nearest, ties to even, with subnormals; too large becomes infinity; NaN becomes a quiet NaN.
+// IEEE binary16 and bfloat16 kept as their bits in a uint16_t. Portable scalar code, the reference for faster
+// versions in kernels. Narrowing rounds to nearest, ties to even, with subnormals; too large becomes infinity; NaN
+// becomes a quiet NaN.
 namespace concord::packing {
 
 inline uint32_t F32Bits(float value) {
@@ -59,8 +60,8 @@ inline uint16_t F32ToBf16(float value) {
   return static_cast<uint16_t>((bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16);
 }
 
-// The half nearest to `value` that is no smaller in magnitude. Scales of integers of limited range round away from zero:
-// rounded down, a subnormal scale could lose up to a half and push the largest values out of range.
+// The half nearest to `value` that is no smaller in magnitude. Scales of integers of limited range round away from
+// zero: rounded down, a subnormal scale could lose up to a half and push the largest values out of range.
 inline uint16_t F32ToF16Away(float value) {
   const uint16_t half = F32ToF16(value);
   const uint32_t kept = F32Bits(F16ToF32(half)) & 0x7fffffffu;

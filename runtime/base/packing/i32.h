@@ -12,7 +12,7 @@ static_assert(sizeof(Block) == 4, "i32 elements have 4 byte(s)");
 
 inline void DecodeBlock(const Block& block, float* out) { *out = static_cast<float>(block); }
 
-inline constexpr Packing kPacking = {"i32", 26, kBlockElems, sizeof(Block), DecodeBlocks<Block, kBlockElems, DecodeBlock>,
-                                     nullptr};
+inline constexpr Packing kPacking = {
+    "i32", 26, kBlockElems, sizeof(Block), DecodeBlocks<Block, kBlockElems, DecodeBlock>, nullptr};
 
 }  // namespace concord::packing::i32

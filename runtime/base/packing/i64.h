@@ -12,7 +12,7 @@ static_assert(sizeof(Block) == 8, "i64 elements have 8 byte(s)");
 
 inline void DecodeBlock(const Block& block, float* out) { *out = static_cast<float>(block); }
 
-inline constexpr Packing kPacking = {"i64", 27, kBlockElems, sizeof(Block), DecodeBlocks<Block, kBlockElems, DecodeBlock>,
-                                     nullptr};
+inline constexpr Packing kPacking = {
+    "i64", 27, kBlockElems, sizeof(Block), DecodeBlocks<Block, kBlockElems, DecodeBlock>, nullptr};
 
 }  // namespace concord::packing::i64

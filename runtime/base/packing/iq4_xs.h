@@ -14,7 +14,7 @@ struct Block {
   uint16_t d;           // half: the scale of the scales
   uint16_t scales_h;    // bits 4-5 of the scale of sub-block b at bit 2 b
   uint8_t scales_l[4];  // bits 0-3: sub-blocks 2 i and 2 i + 1 in the low and high nibble of scales_l[i]; 32 means zero
-  uint8_t qs[128];      // codes of kNl4: element 32 b + j in the low nibble of qs[16 b + j], 32 b + j + 16 in the high one
+  uint8_t qs[128];      // codes of kNl4: elements 32 b + j and 32 b + j + 16 in the nibbles of qs[16 b + j]
 };
 #pragma pack(pop)
 static_assert(sizeof(Block) == 136, "GGUF stores iq4_xs in 136 bytes");
@@ -39,7 +39,7 @@ inline void DecodeBlock(const Block& block, float* out) {
   }
 }
 
-inline constexpr Packing kPacking = {"iq4_xs", 23, kBlockElems, sizeof(Block), DecodeBlocks<Block, kBlockElems, DecodeBlock>,
-                                     nullptr};
+inline constexpr Packing kPacking = {
+    "iq4_xs", 23, kBlockElems, sizeof(Block), DecodeBlocks<Block, kBlockElems, DecodeBlock>, nullptr};
 
 }  // namespace concord::packing::iq4_xs

@@ -10,8 +10,9 @@
 // 12 bytes, and the search for them.
 namespace concord::packing {
 
-// Scale and minimum of sub-block s of 0..7. Sub-blocks 0-3 have theirs in the low 6 bits of scales[s] and scales[s + 4];
-// of sub-blocks 4-7 the low 4 bits are the nibbles of scales[s + 4], the high 2 the top bits of scales[s - 4] and scales[s].
+// Scale and minimum of sub-block s of 0..7. Sub-blocks 0-3 have theirs in the low 6 bits of scales[s] and scales[s +
+// 4]; of sub-blocks 4-7 the low 4 bits are the nibbles of scales[s + 4], the high 2 the top bits of scales[s - 4] and
+// scales[s].
 inline void UnpackScaleMin(const uint8_t scales[12], int s, int* scale, int* minimum) {
   if (s < 4) {
     *scale = scales[s] & 63;
@@ -40,8 +41,8 @@ struct AffineSuperBlock {
   uint8_t q[256] = {};
 };
 
-// Chooses the 6-bit scale and minimum of sub-block s near `fit`, given d and dmin. The two were fitted together, so rounding
-// each alone is not best: all neighbours are tried.
+// Chooses the 6-bit scale and minimum of sub-block s near `fit`, given d and dmin. The two were fitted together, so
+// rounding each alone is not best: all neighbours are tried.
 inline void RoundAffine(const float* x, const float* weights, int top, AffineFit fit, int s, AffineSuperBlock* block) {
   const float d = F16ToF32(block->d);
   const float dmin = F16ToF32(block->dmin);

@@ -5,7 +5,8 @@
 #include "blocks.h"
 #include "fit.h"
 
-// 32 elements of 4-bit floating point (E2M1) with one power of two (E8M0) as scale (GGUF type 39): 4.25 bits an element.
+// 32 elements of 4-bit floating point (E2M1) with one power of two (E8M0) as scale (GGUF type 39): 4.25 bits an
+// element.
 namespace concord::packing::mxfp4 {
 
 inline constexpr int kBlockElems = 32;
@@ -61,8 +62,8 @@ inline double EncodeWith(int e, const float* in, Block* block) {
   return error;
 }
 
-// The largest magnitude lies in [4, 8) under the smaller of two scales, where it may be cut to 6, and in [2, 4) under the
-// larger: the one with the smaller error.
+// The largest magnitude lies in [4, 8) under the smaller of two scales, where it may be cut to 6, and in [2, 4) under
+// the larger: the one with the smaller error.
 inline bool EncodeBlock(const float* in, Block* block) {
   const float magnitude = std::fabs(SignedExtreme(in, kBlockElems));
   if (magnitude == 0) return true;
@@ -76,7 +77,8 @@ inline bool EncodeBlock(const float* in, Block* block) {
   return true;
 }
 
-inline constexpr Packing kPacking = {"mxfp4", 39, kBlockElems, sizeof(Block), DecodeBlocks<Block, kBlockElems, DecodeBlock>,
-                                     EncodeBlocks<Block, kBlockElems, EncodeBlock>};
+inline constexpr Packing kPacking = {
+    "mxfp4", 39, kBlockElems, sizeof(Block), DecodeBlocks<Block, kBlockElems, DecodeBlock>,
+    EncodeBlocks<Block, kBlockElems, EncodeBlock>};
 
 }  // namespace concord::packing::mxfp4

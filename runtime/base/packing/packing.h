@@ -14,8 +14,8 @@ struct Packing {
   uint32_t block_elems;  // elements a block
   uint32_t block_bytes;  // bytes a block
 
-  // Decodes n_blocks consecutive blocks to n_blocks * block_elems values. Reference code: clear, exact in f32, not fast.
-  // `blocks` need not be aligned.
+  // Decodes n_blocks consecutive blocks to n_blocks * block_elems values. Reference code: clear, exact in f32, not
+  // fast. `blocks` need not be aligned.
   void (*decode)(const void* blocks, int64_t n_blocks, float* out);
 
   // The inverse, rounding to the nearest representable; null where Concord does not write this packing.

@@ -31,7 +31,7 @@ inline void DecodeBlock(const Block& block, float* out) {
   }
 }
 
-inline constexpr Packing kPacking = {"q2_k", 10, kBlockElems, sizeof(Block), DecodeBlocks<Block, kBlockElems, DecodeBlock>,
-                                     nullptr};
+inline constexpr Packing kPacking = {
+    "q2_k", 10, kBlockElems, sizeof(Block), DecodeBlocks<Block, kBlockElems, DecodeBlock>, nullptr};
 
 }  // namespace concord::packing::q2_k

@@ -12,8 +12,8 @@ inline constexpr int kBlockElems = 256;
 struct Block {
   uint8_t hmask[32];   // bit 2 of element 128 n + 32 j + l (l < 32): bit 4 n + j of hmask[l]; clear means q - 4
   uint8_t qs[64];      // bits 0-1 of that element: bits 2 j of qs[32 n + l]
-  uint8_t scales[12];  // bits 0-3 of scale k: low nibbles of bytes 0-7, then their high ones; bits 4-5: bits 2 (k / 4) of
-                       // byte 8 + k % 4; 32 means zero
+  uint8_t scales[12];  // bits 0-3 of scale k: low nibbles of bytes 0-7, then their high ones;
+                       // bits 4-5: bits 2 (k / 4) of byte 8 + k % 4; 32 means zero
   uint16_t d;          // half: the scale of the scales
 };
 #pragma pack(pop)
@@ -41,7 +41,7 @@ inline void DecodeBlock(const Block& block, float* out) {
   }
 }
 
-inline constexpr Packing kPacking = {"q3_k", 11, kBlockElems, sizeof(Block), DecodeBlocks<Block, kBlockElems, DecodeBlock>,
-                                     nullptr};
+inline constexpr Packing kPacking = {
+    "q3_k", 11, kBlockElems, sizeof(Block), DecodeBlocks<Block, kBlockElems, DecodeBlock>, nullptr};
 
 }  // namespace concord::packing::q3_k

@@ -27,7 +27,8 @@ inline void DecodeBlock(const Block& block, float* out) {
   }
 }
 
-// The value of largest magnitude becomes -8, the one level without a positive twin; q uses the scale before its rounding.
+// The value of largest magnitude becomes -8, the one level without a positive twin; q uses the scale before its
+// rounding.
 inline bool EncodeBlock(const float* in, Block* block) {
   const float d = SignedExtreme(in, kBlockElems) / -8;
   block->d = F32ToF16(d);
@@ -41,7 +42,8 @@ inline bool EncodeBlock(const float* in, Block* block) {
   return true;
 }
 
-inline constexpr Packing kPacking = {"q4_0", 2, kBlockElems, sizeof(Block), DecodeBlocks<Block, kBlockElems, DecodeBlock>,
-                                     EncodeBlocks<Block, kBlockElems, EncodeBlock>};
+inline constexpr Packing kPacking = {
+    "q4_0", 2, kBlockElems, sizeof(Block), DecodeBlocks<Block, kBlockElems, DecodeBlock>,
+    EncodeBlocks<Block, kBlockElems, EncodeBlock>};
 
 }  // namespace concord::packing::q4_0

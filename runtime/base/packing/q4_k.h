@@ -13,7 +13,7 @@ struct Block {
   uint16_t d;          // half: the scale of the scales
   uint16_t dmin;       // half: the scale of the minima
   uint8_t scales[12];  // 8 scales and 8 minima of 6 bits: UnpackScaleMin
-  uint8_t qs[128];     // element 64 n + l (l < 32) in the low nibble of qs[32 n + l], element 64 n + 32 + l in the high one
+  uint8_t qs[128];     // elements 64 n + l and 64 n + 32 + l (l < 32) in the low and high nibble of qs[32 n + l]
 };
 #pragma pack(pop)
 static_assert(sizeof(Block) == 144, "GGUF stores q4_k in 144 bytes");
@@ -48,7 +48,8 @@ inline bool EncodeBlock(const float* in, Block* block) {
   return true;
 }
 
-inline constexpr Packing kPacking = {"q4_k", 12, kBlockElems, sizeof(Block), DecodeBlocks<Block, kBlockElems, DecodeBlock>,
-                                     EncodeBlocks<Block, kBlockElems, EncodeBlock>};
+inline constexpr Packing kPacking = {
+    "q4_k", 12, kBlockElems, sizeof(Block), DecodeBlocks<Block, kBlockElems, DecodeBlock>,
+    EncodeBlocks<Block, kBlockElems, EncodeBlock>};
 
 }  // namespace concord::packing::q4_k

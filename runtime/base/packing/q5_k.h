@@ -14,7 +14,7 @@ struct Block {
   uint16_t dmin;       // half: the scale of the minima
   uint8_t scales[12];  // 8 scales and 8 minima of 6 bits: UnpackScaleMin
   uint8_t qh[32];      // bit 4 of element 32 s + l (l < 32): bit s of qh[l]
-  uint8_t qs[128];     // bits 0-3: element 64 n + l in the low nibble of qs[32 n + l], element 64 n + 32 + l in the high one
+  uint8_t qs[128];     // bits 0-3: elements 64 n + l and 64 n + 32 + l in the nibbles of qs[32 n + l]
 };
 #pragma pack(pop)
 static_assert(sizeof(Block) == 176, "GGUF stores q5_k in 176 bytes");
@@ -53,7 +53,8 @@ inline bool EncodeBlock(const float* in, Block* block) {
   return true;
 }
 
-inline constexpr Packing kPacking = {"q5_k", 13, kBlockElems, sizeof(Block), DecodeBlocks<Block, kBlockElems, DecodeBlock>,
-                                     EncodeBlocks<Block, kBlockElems, EncodeBlock>};
+inline constexpr Packing kPacking = {
+    "q5_k", 13, kBlockElems, sizeof(Block), DecodeBlocks<Block, kBlockElems, DecodeBlock>,
+    EncodeBlocks<Block, kBlockElems, EncodeBlock>};
 
 }  // namespace concord::packing::q5_k
