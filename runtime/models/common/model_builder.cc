@@ -1,0 +1,122 @@
+#include "runtime/models/common/model_builder.h"
+
+#include "absl/strings/str_join.h"
+#include "runtime/base/checked.h"
+
+namespace concord::models {
+namespace {
+
+std::string Dims(const std::vector<int64_t>& dims) { return absl::StrCat("[", absl::StrJoin(dims, ", "), "]"); }
+
+}  // namespace
+
+ModelBuilder::ModelBuilder(const loader::ModelSource& source, const BuildOptions& options, const char* name,
+                           std::vector<const char*> prefixes, const char* probe)
+    : source_(source), options_(options), g_(name) {
+  if (gguf()) return;
+  for (const char* prefix : prefixes) {
+    if (source.Find(absl::StrCat(prefix, probe)) != nullptr) {
+      prefix_ = prefix;
+      return;
+    }
+  }
+  g_.Fail(absl::InvalidArgumentError(absl::StrCat("no tensor '", probe, "' under any of the prefixes '",
+                                                  absl::StrJoin(prefixes, "', '"), "'; is this a whole checkpoint?")));
+}
+
+graph::Builder::ScopeGuard ModelBuilder::Layer(int64_t i, const char* hf_layers) {
+  layer_hf_ = absl::StrCat(hf_layers, ".", i, ".");
+  layer_gguf_ = absl::StrCat("blk.", i, ".");
+  return g_.Scope(absl::StrCat("layers.", i));
+}
+
+std::string ModelBuilder::FileName(WeightName name, const char* suffix) const {
+  if (gguf()) return absl::StrCat(layer_gguf_, name.gguf, suffix);
+  // lm_head stands outside the trunk whose prefix the others share.
+  const bool whole = layer_hf_.empty() && absl::string_view(name.huggingface) == "lm_head";
+  return absl::StrCat(whole ? "" : prefix_, layer_hf_, name.huggingface, suffix);
+}
+
+bool ModelBuilder::Has(WeightName name, const char* suffix) const {
+  return source_.Find(FileName(name, suffix)) != nullptr;
+}
+
+int64_t ModelBuilder::Rows(WeightName name) const {
+  const loader::Tensor* tensor = source_.Find(FileName(name, ".weight"));
+  return tensor == nullptr || tensor->dims.empty() ? -1 : tensor->dims[0];
+}
+
+ValueId ModelBuilder::Weight(WeightName name, std::vector<int64_t> dims, graph::WeightSource source, const char* suffix) {
+  if (!g_.ok()) return kNoValue;
+  source.tensor = FileName(name, suffix);
+  absl::StatusOr<const loader::Tensor*> found = source_.Require(source.tensor);
+  if (!found.ok()) return g_.Fail(found.status()), kNoValue;
+  const loader::Tensor& tensor = **found;
+  std::vector<int64_t> in_file = tensor.dims;
+  if (source.transpose && in_file.size() == 2) std::swap(in_file[0], in_file[1]);
+  std::vector<int64_t> want = dims;
+  if (source.row_count >= 0) {
+    want[0] = in_file.empty() ? -1 : in_file[0];  // any height that holds the rows
+    if (want[0] < source.row_begin + source.row_count) want[0] = source.row_begin + source.row_count;
+  }
+  if (in_file != want) {
+    if (source.transpose && want.size() == 2) std::swap(want[0], want[1]);
+    g_.Fail(absl::InvalidArgumentError(absl::StrCat("tensor '", source.tensor, "' has shape ", Dims(tensor.dims),
+                                                    ", but the settings of this model need ", Dims(want))));
+    return kNoValue;
+  }
+  const bool vector = dims.size() == 1;
+  ops::TensorType type{vector ? packing::Find("f32") : tensor.type, {dims.begin(), dims.end()}, ""};
+  // Named as in Hugging Face files whatever the format, so that listings of one architecture read alike.
+  std::string value_name = absl::StrCat(name.huggingface, suffix);
+  if (source.row_count >= 0) absl::StrAppend(&value_name, "[", source.row_begin, ":", source.row_begin + source.row_count, "]");
+  return g_.Weight(value_name, std::move(type), std::move(source));
+}
+
+ValueId ModelBuilder::Embed(ValueId ids, ValueId table) { return g_.Apply1("embed", {{"ids", ids}, {"table", table}}); }
+
+ValueId ModelBuilder::Linear(ValueId x, WeightName name, int64_t in, int64_t out, int64_t heads,
+                             graph::WeightSource source) {
+  const ValueId w = Weight(name, {out, in}, source);
+  source.transpose = false;
+  const ValueId bias = Has(name, ".bias") ? Weight(name, {out}, source, ".bias") : kNoValue;
+  ops::Attrs attrs;
+  if (heads > 0) attrs.Set("heads", heads);
+  return g_.Apply1("linear", {{"x", x}, {"w", w}, {"bias", bias}}, attrs);
+}
+
+ValueId ModelBuilder::RmsNorm(ValueId x, WeightName name, int64_t width, double eps) {
+  return g_.Apply1("rms_norm", {{"x", x}, {"w", Weight(name, {width})}}, {{"eps", eps}});
+}
+
+ValueId ModelBuilder::LayerNorm(ValueId x, WeightName name, int64_t width, double eps) {
+  const ValueId b = Has(name, ".bias") ? Weight(name, {width}, {}, ".bias") : kNoValue;
+  return g_.Apply1("layer_norm", {{"x", x}, {"w", Weight(name, {width})}, {"b", b}}, {{"eps", eps}});
+}
+
+ValueId ModelBuilder::Rope(ValueId x, ValueId inv_freq, double attn_factor, const char* kind) {
+  return g_.Apply1("rope", {{"x", x}, {"positions", Positions()}, {"inv_freq", inv_freq}},
+                   {{"kind", std::string(kind)}, {"attn_factor", attn_factor}});
+}
+
+ValueId ModelBuilder::Add(ValueId a, ValueId b) { return g_.Apply1("add", {{"a", a}, {"b", b}}); }
+
+ValueId ModelBuilder::GatedFfn(ValueId x, WeightName gate, WeightName up, WeightName down, int64_t d, int64_t d_ff,
+                               const char* act) {
+  const ValueId g = Linear(x, gate, d, d_ff);
+  const ValueId h = g_.Apply1("glu", {{"gate", g}, {"up", Linear(x, up, d, d_ff)}}, {{"act", std::string(act)}});
+  return Linear(h, down, d_ff, d);
+}
+
+ValueId ModelBuilder::OutputRows(ValueId x) {
+  return g_.Apply1("take_rows", {{"x", x}, {"rows", g_.Input("output_rows", {ops::Dim::Symbol(ops::kNOutputs)})}});
+}
+
+absl::StatusOr<graph::Module> ModelBuilder::Finish(int64_t n_vocab, int64_t max_context) {
+  CONCORD_ASSIGN_OR_RETURN(graph::Module module, g_.Finish());
+  module.n_vocab = n_vocab;
+  module.max_context = max_context;
+  return module;
+}
+
+}  // namespace concord::models
