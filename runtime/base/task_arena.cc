@@ -181,7 +181,7 @@ class TaskArena::Helpers {
         pinner_(arena_, std::move(pin_to)) {}
   ~Helpers() {
     // Tasks that were enqueued refer to this object; each ends within kSpin of its start.
-    while (serving_.load(std::memory_order_acquire) != 0) std::this_thread::yield();
+    while (alive_.load(std::memory_order_acquire) != 0) std::this_thread::yield();
   }
 
   // Makes sure that `wanted` helpers are looking for work, or soon will.
@@ -189,7 +189,11 @@ class TaskArena::Helpers {
     uint32_t serving = serving_.load(std::memory_order_seq_cst);
     while (serving < std::min(wanted, count_)) {
       if (!serving_.compare_exchange_weak(serving, serving + 1, std::memory_order_seq_cst)) continue;
-      arena_.enqueue([this] { Serve(); });
+      alive_.fetch_add(1, std::memory_order_relaxed);
+      arena_.enqueue([this] {
+        Serve();
+        alive_.fetch_sub(1, std::memory_order_release);
+      });
       ++serving;
     }
   }
@@ -221,7 +225,8 @@ class TaskArena::Helpers {
 
   Gate* gate_;
   uint32_t count_;
-  std::atomic<uint32_t> serving_{0};
+  std::atomic<uint32_t> serving_{0};  // helpers that look at the gate before they leave
+  std::atomic<uint32_t> alive_{0};    // tasks that may still touch this object
   tbb::global_control limit_;
   tbb::task_arena arena_;
   Pinner pinner_;

@@ -1,0 +1,105 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "absl/strings/string_view.h"
+#include "absl/types/span.h"
+#include "runtime/base/status.h"
+#include "runtime/hal/buffer.h"
+#include "runtime/hal/constant.h"
+#include "runtime/hal/device_info.h"
+#include "runtime/hal/instance.h"
+#include "runtime/hal/program.h"
+#include "runtime/hal/semaphore.h"
+
+namespace concord::hal {
+
+struct Support {
+  int32_t level = CONCORD_SUPPORT_NO;  // CONCORD_SUPPORT_*
+  std::string reason;                  // for NO and SLOW
+
+  bool ok() const { return level > CONCORD_SUPPORT_NO; }
+};
+
+struct SubmitArgs {
+  const Prepared* prepared = nullptr;
+  absl::Span<const concord_symbol_value> values;
+  absl::Span<const concord_binding> bindings;
+  absl::Span<const concord_point> waits;
+  absl::Span<const concord_point> signals;
+  uint32_t queue_index = 0;
+};
+
+struct CopyArgs {
+  const Buffer* source = nullptr;
+  const Buffer* target = nullptr;
+  uint64_t source_offset_bytes = 0;
+  uint64_t target_offset_bytes = 0;
+  uint64_t size_bytes = 0;
+  absl::Span<const concord_point> waits;
+  absl::Span<const concord_point> signals;
+  uint32_t queue_index = 0;
+};
+
+struct FillArgs {
+  const Buffer* target = nullptr;
+  uint64_t offset_bytes = 0;
+  uint64_t size_bytes = 0;
+  uint32_t pattern = 0;
+  absl::Span<const concord_point> waits;
+  absl::Span<const concord_point> signals;
+  uint32_t queue_index = 0;
+};
+
+// An opened device. Held by shared_ptr: its objects keep it alive, it keeps its instance alive. Calls may come from any
+// thread; the queue calls from one thread at a time per queue_index. Errors begin with the device's id.
+class Device : public std::enable_shared_from_this<Device> {
+ public:
+  ~Device();
+  Device(const Device&) = delete;
+  Device& operator=(const Device&) = delete;
+
+  const DeviceInfo& info() const { return info_; }
+  const std::string& id() const { return info_.id; }  // "cpu:0"
+  Instance& instance() const { return *instance_; }
+  const concord_plugin_api& api() const { return instance_->plugin().api(); }
+  concord_device* get() const { return handle_; }
+
+  absl::StatusOr<concord_memory_stats> MemoryStats() const;
+  // Changes whenever compiled artefacts of this device stop fitting; 0 = the device keeps none.
+  uint64_t Fingerprint() const;
+
+  absl::StatusOr<Buffer> CreateBuffer(uint64_t size_bytes, int32_t usage = CONCORD_BUFFER_DEVICE,
+                                      uint64_t align_bytes = 64) const;
+  absl::StatusOr<Buffer> ImportHost(void* memory, uint64_t size_bytes) const;
+  absl::StatusOr<Semaphore> CreateSemaphore(uint64_t initial_value = 0) const;
+  // struct_size is filled in.
+  absl::StatusOr<Constant> CreateConstant(concord_constant_desc desc) const;
+
+  absl::StatusOr<Support> QueryOp(const concord_program_desc& program, uint32_t op_index) const;
+  // An UNIMPLEMENTED error names the first op that the device declines.
+  absl::StatusOr<Program> Compile(const concord_program_desc& desc) const;
+  absl::StatusOr<Program> Deserialize(const concord_program_desc& desc, absl::string_view artefact) const;
+
+  absl::Status Submit(const SubmitArgs& args) const;
+  absl::Status Copy(const CopyArgs& args) const;
+  absl::Status Fill(const FillArgs& args) const;
+  absl::Status Barrier(absl::Span<const concord_point> waits, absl::Span<const concord_point> signals,
+                       uint32_t queue_index = 0) const;
+
+ private:
+  friend class Instance;
+  Device(std::shared_ptr<Instance> instance, DeviceInfo info, concord_device* handle)
+      : instance_(std::move(instance)), info_(std::move(info)), handle_(handle) {}
+
+  std::string Where(absl::string_view what) const { return absl::StrCat(info_.id, ": ", what); }
+  absl::Status Missing(absl::string_view what) const;
+
+  std::shared_ptr<Instance> instance_;
+  DeviceInfo info_;
+  concord_device* handle_;
+};
+
+}  // namespace concord::hal
