@@ -38,6 +38,7 @@ struct Tensor {
 // of the files they have (empty where absent), for the text room to parse. Views live as long as the source.
 struct TokenizerData {
   std::shared_ptr<const Vocab> vocab;
+  absl::Status vocab_status;  // why a GGUF file's tokenizer is not in `vocab`: of a kind that Concord does not read
   absl::string_view tokenizer_json;
   absl::string_view tokenizer_config_json;
   absl::string_view special_tokens_map_json;
@@ -67,8 +68,8 @@ struct GenerationDefaults {
 // A metadata entry of a GGUF file as it lies there, for tools that copy it into another file.
 struct GgufEntry {
   std::string key;
-  uint32_t value_type = 0;   // GGUF value type: 4 u32, 8 string, 9 array, ...
-  absl::string_view value;   // its bytes after the type word; lives as long as the source
+  uint32_t value_type = 0;  // GGUF value type: 4 u32, 8 string, 9 array, ...
+  absl::string_view value;  // its bytes after the type word; lives as long as the source
 };
 
 enum class Format { kGguf, kHuggingFace, kSynthetic };
@@ -94,7 +95,7 @@ class ModelSource {
     GenerationDefaults generation;
     std::vector<std::pair<std::string, std::string>> metadata;
     std::vector<GgufEntry> gguf_entries;
-    std::vector<std::shared_ptr<const void>> owners;             // whatever memory the views above point into
+    std::vector<std::shared_ptr<const void>> owners;              // whatever memory the views above point into
     std::vector<std::shared_ptr<const MappedFile>> weight_files;  // what Prefetch reads
   };
   // InvalidArgument when two tensors share a name.
@@ -136,8 +137,8 @@ class ModelSource {
 };
 
 struct OpenOptions {
-  ProgressFn progress;        // may be empty
-  bool list_only = false;     // for `inspect`: tensors of types that Concord does not read are listed, not refused
+  ProgressFn progress;     // may be empty
+  bool list_only = false;  // for `inspect`: tensors of types that Concord does not read are listed, not refused
 };
 
 // Opens `path`: a GGUF file (its first part, when split), a Hugging Face folder, or "synthetic:<shape>[:<type>]".

@@ -1,0 +1,15 @@
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "runtime/loader/model_source.h"
+
+namespace concord::loader {
+
+// "synthetic:<shape>[:<type>]": a model of a real model's shape with random weights, made in memory. Speed depends on
+// shapes and types, not on values, so it times like the real one with no download; its text is noise. The same name
+// gives the same bytes on every machine. Weights have zero mean and a standard deviation near 0.02.
+absl::StatusOr<std::unique_ptr<ModelSource>> OpenSynthetic(const std::string& path, const OpenOptions& options);
+
+}  // namespace concord::loader
