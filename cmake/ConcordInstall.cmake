@@ -6,7 +6,8 @@ include(CMakePackageConfigHelpers)
 # One archive of all rooms that exist, so that an embedder links one thing; what the rooms need from outside comes along.
 set(concord_objects)
 set(concord_needs)
-foreach(room base ops hal graph loader models text exec kernels_cpu backend_reference backend_cpu linked)
+foreach(room base ops hal graph loader models text exec kernels_cpu backend_cpu backend_reference
+             linked_backends)
   if(TARGET concord_${room})
     get_target_property(needs concord_${room} LINK_LIBRARIES)
     list(FILTER needs EXCLUDE REGEX "concord|nlohmann|NOTFOUND")  # other rooms; headers that only our sources include
@@ -32,8 +33,8 @@ foreach(program run-model concord-cts)
     install(TARGETS ${program} RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
   endif()
 endforeach()
-if(TARGET concord_plugin_cpu)
-  install(TARGETS concord_plugin_cpu LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}/concord)
+if(TARGET concord_backend_cpu_so)
+  install(TARGETS concord_backend_cpu_so LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}/concord)
 endif()
 
 # Headers. Those of packings and SDK live in other folders here than there, so the includes among them are rewritten.
@@ -61,4 +62,4 @@ configure_package_config_file(cmake/concordConfig.cmake.in "${PROJECT_BINARY_DIR
                               INSTALL_DESTINATION ${package_dir})
 write_basic_package_version_file("${PROJECT_BINARY_DIR}/concordConfigVersion.cmake" COMPATIBILITY SameMinorVersion)
 install(FILES "${PROJECT_BINARY_DIR}/concordConfig.cmake" "${PROJECT_BINARY_DIR}/concordConfigVersion.cmake"
-              cmake/ConcordPlugin.cmake cmake/plugin.map DESTINATION ${package_dir})
+              cmake/ConcordPlugin.cmake cmake/concord_plugin.map DESTINATION ${package_dir})

@@ -11,5 +11,5 @@ target_compile_options(concord_plugin_sdk INTERFACE
   -fvisibility=hidden $<$<COMPILE_LANGUAGE:CXX>:-fvisibility-inlines-hidden>
   $<$<COMPILE_LANG_AND_ID:CXX,GNU>:-fno-gnu-unique>)
 target_link_options(concord_plugin_sdk INTERFACE
-  $<BUILD_INTERFACE:-Wl,--version-script=${PROJECT_SOURCE_DIR}/cmake/plugin.map>
-  $<INSTALL_INTERFACE:-Wl,--version-script=$<INSTALL_PREFIX>/${CMAKE_INSTALL_LIBDIR}/cmake/concord/plugin.map>)
+  $<BUILD_INTERFACE:-Wl,--version-script=${PROJECT_SOURCE_DIR}/cmake/concord_plugin.map>
+  $<INSTALL_INTERFACE:-Wl,--version-script=$<INSTALL_PREFIX>/${CMAKE_INSTALL_LIBDIR}/cmake/concord/concord_plugin.map>)
