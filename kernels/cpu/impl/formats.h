@@ -1,0 +1,191 @@
+#pragma once
+
+#include "kernels/cpu/impl/panel.h"
+
+// The packings of the arithmetic "int8/32", block layouts as in runtime/base/packing/<name>.h. The tests hold these
+// against the decoders there.
+namespace concord::kernels::CONCORD_ISA_NAMESPACE {
+
+// d f16, int8 q[32]
+struct FormatQ8_0 : Format<32, 34, 32, 7, false> {
+  CONCORD_INLINE void Unpack(const uint8_t* p, UnpackedBlock* out) {
+    out->scale[0] = LoadF16(p);
+    for (int i = 0; i < 32; ++i) out->u[i] = p[2 + i] ^ 0x80;
+  }
+};
+
+// d f16, q[16]: low nibbles are elements 0..15, high ones 16..31
+CONCORD_INLINE void UnpackNibbles32(const uint8_t* q, uint8_t* u) {
+  for (int i = 0; i < 16; ++i) {
+    u[i] = q[i] & 15;
+    u[16 + i] = q[i] >> 4;
+  }
+}
+
+struct FormatQ4_0 : Format<32, 18, 32, 3, false> {
+  CONCORD_INLINE void Unpack(const uint8_t* p, UnpackedBlock* out) {
+    out->scale[0] = LoadF16(p);
+    UnpackNibbles32(p + 2, out->u);
+  }
+};
+
+// d f16, m f16, q[16]: d q + m
+struct FormatQ4_1 : Format<32, 20, 32, -1, true> {
+  CONCORD_INLINE void Unpack(const uint8_t* p, UnpackedBlock* out) {
+    out->scale[0] = LoadF16(p);
+    out->min[0] = -LoadF16(p + 2);
+    UnpackNibbles32(p + 4, out->u);
+  }
+};
+
+CONCORD_INLINE void AddFifthBits(const uint8_t* high, uint8_t* u) {
+  uint32_t bits;
+  __builtin_memcpy(&bits, high, 4);
+  for (int i = 0; i < 32; ++i) u[i] = static_cast<uint8_t>(u[i] | ((bits >> i) & 1) << 4);
+}
+
+struct FormatQ5_0 : Format<32, 22, 32, 4, false> {
+  CONCORD_INLINE void Unpack(const uint8_t* p, UnpackedBlock* out) {
+    out->scale[0] = LoadF16(p);
+    UnpackNibbles32(p + 6, out->u);
+    AddFifthBits(p + 2, out->u);
+  }
+};
+
+struct FormatQ5_1 : Format<32, 24, 32, -1, true> {
+  CONCORD_INLINE void Unpack(const uint8_t* p, UnpackedBlock* out) {
+    out->scale[0] = LoadF16(p);
+    out->min[0] = -LoadF16(p + 2);
+    UnpackNibbles32(p + 8, out->u);
+    AddFifthBits(p + 4, out->u);
+  }
+};
+
+// Tables of signed values stand 128 higher, as unsigned bytes.
+CONCORD_INLINE void UnpackTable32(const uint8_t* q, const int8_t* table, uint8_t* u) {
+  for (int i = 0; i < 16; ++i) {
+    u[i] = static_cast<uint8_t>(table[q[i] & 15] + 128);
+    u[16 + i] = static_cast<uint8_t>(table[q[i] >> 4] + 128);
+  }
+}
+
+constexpr int8_t kNonLinear4[16] = {-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113};
+// Twice the values of FP4 (E2M1), so that they are whole.
+constexpr int8_t kFp4Twice[16] = {0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12};
+
+struct FormatIq4Nl : Format<32, 18, 32, 7, false> {
+  CONCORD_INLINE void Unpack(const uint8_t* p, UnpackedBlock* out) {
+    out->scale[0] = LoadF16(p);
+    UnpackTable32(p + 2, kNonLinear4, out->u);
+  }
+};
+
+// d f16, high bits of the scales u16, low nibbles of the scales [4], q[128]
+struct FormatIq4Xs : Format<256, 136, 32, 7, false> {
+  CONCORD_INLINE void Unpack(const uint8_t* p, UnpackedBlock* out) {
+    const float d = LoadF16(p);
+    const int high = p[2] | p[3] << 8;
+    for (int s = 0; s < 8; ++s) {
+      const int low = (p[4 + s / 2] >> 4 * (s % 2)) & 15;
+      out->scale[s] = d * static_cast<float>((low | ((high >> 2 * s) & 3) << 4) - 32);
+      UnpackTable32(p + 8 + 16 * s, kNonLinear4, out->u + 32 * s);
+    }
+  }
+};
+
+// exponent u8, q[16]: 2^(e - 127) * FP4; half of that here, for the doubled table
+struct FormatMxfp4 : Format<32, 17, 32, 7, false> {
+  CONCORD_INLINE void Unpack(const uint8_t* p, UnpackedBlock* out) {
+    const uint32_t e = p[0];  // 2^(e - 128): subnormal for 0 and 1; 255 is NaN
+    out->scale[0] = FloatFromBits(e == 255 ? 0x7fc00000u : e < 2 ? 0x200000u << e : (e - 1) << 23);
+    UnpackTable32(p + 1, kFp4Twice, out->u);
+  }
+};
+
+// Scale and minimum of sub-block s of q4_k and q5_k: 6 bits each in 12 bytes.
+CONCORD_INLINE int ScaleK(const uint8_t* p, int s) {
+  return s < 4 ? p[s] & 63 : (p[s + 4] & 15) | (p[s - 4] >> 6) << 4;
+}
+CONCORD_INLINE int MinK(const uint8_t* p, int s) {
+  return s < 4 ? p[s + 4] & 63 : (p[s + 4] >> 4) | (p[s] >> 6) << 4;
+}
+
+// d f16, dmin f16, scales[12], q[128]
+struct FormatQ4K : Format<256, 144, 32, -1, true> {
+  CONCORD_INLINE void Unpack(const uint8_t* p, UnpackedBlock* out) {
+    const float d = LoadF16(p);
+    const float dmin = LoadF16(p + 2);
+    for (int s = 0; s < 8; ++s) {
+      out->scale[s] = d * static_cast<float>(ScaleK(p + 4, s));
+      out->min[s] = dmin * static_cast<float>(MinK(p + 4, s));
+      const uint8_t* q = p + 16 + 32 * (s / 2);
+      for (int i = 0; i < 32; ++i) out->u[32 * s + i] = (q[i] >> 4 * (s % 2)) & 15;
+    }
+  }
+};
+
+// d f16, dmin f16, scales[12], fifth bits[32], q[128]
+struct FormatQ5K : Format<256, 176, 32, -1, true> {
+  CONCORD_INLINE void Unpack(const uint8_t* p, UnpackedBlock* out) {
+    const float d = LoadF16(p);
+    const float dmin = LoadF16(p + 2);
+    for (int s = 0; s < 8; ++s) {
+      out->scale[s] = d * static_cast<float>(ScaleK(p + 4, s));
+      out->min[s] = dmin * static_cast<float>(MinK(p + 4, s));
+      const uint8_t* q = p + 48 + 32 * (s / 2);
+      for (int i = 0; i < 32; ++i) {
+        out->u[32 * s + i] = static_cast<uint8_t>(((q[i] >> 4 * (s % 2)) & 15) | ((p[16 + i] >> s) & 1) << 4);
+      }
+    }
+  }
+};
+
+// low[128], high pairs[64], int8 scales[16], d f16
+struct FormatQ6K : Format<256, 210, 16, 5, false> {
+  CONCORD_INLINE void Unpack(const uint8_t* p, UnpackedBlock* out) {
+    const float d = LoadF16(p + 208);
+    for (int g = 0; g < 16; ++g) out->scale[g] = d * static_cast<float>(static_cast<int8_t>(p[192 + g]));
+    for (int half = 0; half < 2; ++half) {
+      for (int t = 0; t < 4; ++t) {
+        const uint8_t* low = p + 64 * half + 32 * (t % 2);
+        const uint8_t* high = p + 128 + 32 * half;
+        uint8_t* u = out->u + 128 * half + 32 * t;
+        for (int i = 0; i < 32; ++i) {
+          u[i] = static_cast<uint8_t>(((low[i] >> 4 * (t / 2)) & 15) | ((high[i] >> 2 * t) & 3) << 4);
+        }
+      }
+    }
+  }
+};
+
+// scales[16] (low nibble scale, high nibble minimum), q[64], d f16, dmin f16
+struct FormatQ2K : Format<256, 84, 16, -1, true> {
+  CONCORD_INLINE void Unpack(const uint8_t* p, UnpackedBlock* out) {
+    const float d = LoadF16(p + 80);
+    const float dmin = LoadF16(p + 82);
+    for (int g = 0; g < 16; ++g) {
+      out->scale[g] = d * static_cast<float>(p[g] & 15);
+      out->min[g] = dmin * static_cast<float>(p[g] >> 4);
+    }
+    for (int i = 0; i < 256; ++i) out->u[i] = (p[16 + 32 * (i / 128) + i % 32] >> 2 * (i / 32 % 4)) & 3;
+  }
+};
+
+// third bits[32], q[64], scales[12], d f16
+struct FormatQ3K : Format<256, 110, 16, 2, false> {
+  CONCORD_INLINE void Unpack(const uint8_t* p, UnpackedBlock* out) {
+    const float d = LoadF16(p + 108);
+    const uint8_t* scales = p + 96;
+    for (int g = 0; g < 16; ++g) {
+      const int low = g < 8 ? scales[g] & 15 : scales[g - 8] >> 4;
+      const int high = (scales[8 + g % 4] >> 2 * (g / 4)) & 3;
+      out->scale[g] = d * static_cast<float>((low | high << 4) - 32);
+    }
+    for (int i = 0; i < 256; ++i) {
+      const int low = (p[32 + 32 * (i / 128) + i % 32] >> 2 * (i / 32 % 4)) & 3;
+      out->u[i] = static_cast<uint8_t>(low | ((p[i % 32] >> (i / 32)) & 1) << 2);
+    }
+  }
+};
+
+}  // namespace concord::kernels::CONCORD_ISA_NAMESPACE

@@ -1,0 +1,141 @@
+#pragma once
+
+#include "kernels/cpu/impl/simd.h"
+#include "kernels/cpu/linear.h"
+
+// linear, arithmetic "f32": 16 lanes over k, one register of sums a row of W and row of x.
+namespace concord::kernels::CONCORD_ISA_NAMESPACE {
+
+constexpr int64_t kWeightRows = 4;  // 4 rows of W by 6 of x: 24 registers of sums, 10 loads for 24 products
+constexpr int64_t kXRows = kWide ? 6 : 2;
+constexpr int64_t kManyXRows = 6;   // from here on W is decoded once into scratch instead of on the way
+
+struct WeightsF32 {
+  using Element = float;
+  CONCORD_INLINE VecF At(const float* p) { return Load(p); }
+  CONCORD_INLINE VecF Part(const float* p, int64_t n) { return LoadPart(p, n); }
+};
+template <bool kIsF16>
+struct WeightsHalf {
+  using Element = uint16_t;
+  CONCORD_INLINE VecF At(const uint16_t* p) { return FromHalf<kIsF16>(LoadAs<VecH>(p)); }
+  CONCORD_INLINE VecF Part(const uint16_t* p, int64_t n) {
+    VecH h = {};
+    __builtin_memcpy(&h, p, static_cast<size_t>(n) * 2);
+    return FromHalf<kIsF16>(h);
+  }
+};
+using WeightsF16 = WeightsHalf<true>;
+using WeightsBf16 = WeightsHalf<false>;
+
+// Rows of W, already at the tile's first: sums for kRows x kTokens.
+template <typename W, int kRows, int kTokens>
+static void DotRows(const uint8_t* const* rows, const float* const* x, int64_t k, float (*out)[kXRows]) {
+  using Element = typename W::Element;
+  VecF acc[kRows][kTokens] = {};
+  int64_t i = 0;
+  for (; i + kLanes <= k; i += kLanes) {
+    VecF xv[kTokens];
+    CONCORD_UNROLL for (int t = 0; t < kTokens; ++t) xv[t] = Load(x[t] + i);
+    CONCORD_UNROLL for (int r = 0; r < kRows; ++r) {
+      const VecF w = W::At(reinterpret_cast<const Element*>(rows[r]) + i);
+      CONCORD_UNROLL for (int t = 0; t < kTokens; ++t) acc[r][t] = Fma(w, xv[t], acc[r][t]);
+    }
+  }
+  if (i < k) {
+    const VecI live = (VecI)(Iota() < SetI(static_cast<int32_t>(k - i)));
+    for (int r = 0; r < kRows; ++r) {
+      const VecF w = W::Part(reinterpret_cast<const Element*>(rows[r]) + i, k - i);
+      for (int t = 0; t < kTokens; ++t) {
+        acc[r][t] = Select(live, Fma(w, LoadPart(x[t] + i, k - i), acc[r][t]), acc[r][t]);
+      }
+    }
+  }
+  CONCORD_UNROLL for (int r = 0; r < kRows; ++r) {
+    CONCORD_UNROLL for (int t = 0; t < kTokens; ++t) out[r][t] = Sum(acc[r][t]);
+  }
+}
+
+// Up to 8 rows of W (4 when there are more rows of x than one) by up to 6 of x, written to y.
+template <typename W>
+CONCORD_INLINE void RowsByTokens(const LinearTile& tile, const uint8_t* const* rows, int64_t n0, int64_t n_rows, int64_t m0,
+                                 int64_t m_rows) {
+  const float* x[kXRows];
+  for (int64_t t = 0; t < kXRows; ++t) {
+    const int64_t m = m0 + Min(t, m_rows - 1);
+    x[t] = reinterpret_cast<const float*>(static_cast<const uint8_t*>(tile.x) + m * tile.x_stride_bytes);
+  }
+  float out[8][kXRows];
+  if (m_rows == 1) {
+    DotRows<W, 8, 1>(rows, x, tile.k, out);
+  } else if (m_rows == 2) {
+    DotRows<W, 4, 2>(rows, x, tile.k, out);
+  } else {
+    DotRows<W, 4, kXRows>(rows, x, tile.k, out);
+  }
+  for (int64_t r = 0; r < n_rows; ++r) {
+    const float bias = tile.bias != nullptr ? tile.bias[n0 + r] : 0.0f;
+    for (int64_t t = 0; t < m_rows; ++t) {
+      tile.y[(m0 + t) * tile.y_stride + n0 + r] = tile.bias != nullptr ? out[r][t] + bias : out[r][t];
+    }
+  }
+}
+
+// W as it lies in memory; good for few rows of x, or where there is nothing to convert.
+template <typename W>
+CONCORD_INLINE void RunInPlace(const LinearTile& tile) {
+  const auto* weights = static_cast<const uint8_t*>(tile.weights);
+  for (int64_t n0 = tile.n_begin, step = 0; n0 < tile.n_end; n0 += step) {
+    step = tile.m_end - tile.m_begin == 1 ? 8 : kWeightRows;
+    const uint8_t* rows[8];
+    for (int64_t r = 0; r < 8; ++r) rows[r] = weights + Min(n0 + r, tile.n_end - 1) * tile.row_stride_bytes;
+    for (int64_t m0 = tile.m_begin, m_step = 0; m0 < tile.m_end; m0 += m_step) {
+      m_step = Min(kXRows, tile.m_end - m0);
+      // A single row left over of many still meets 4 rows of W only.
+      RowsByTokens<W>(tile, rows, n0, Min(step, tile.n_end - n0), m0, m_step);
+    }
+  }
+}
+
+// W is decoded to f32 in scratch, `kWeightRows` whole rows at a time (8 for one row of x).
+template <typename Decode>
+CONCORD_INLINE void RunDecoded(const LinearTile& tile, Decode decode) {
+  auto* scratch = static_cast<float*>(tile.scratch);
+  const auto* weights = static_cast<const uint8_t*>(tile.weights);
+  const int64_t step = tile.m_end - tile.m_begin == 1 ? 8 : kWeightRows;
+  for (int64_t n0 = tile.n_begin; n0 < tile.n_end; n0 += step) {
+    const int64_t n_rows = Min(step, tile.n_end - n0);
+    const uint8_t* rows[8];
+    for (int64_t r = 0; r < 8; ++r) {
+      float* out = scratch + Min(r, n_rows - 1) * tile.k;
+      rows[r] = reinterpret_cast<const uint8_t*>(out);
+      if (r < n_rows) decode(weights + (n0 + r) * tile.row_stride_bytes, out);
+    }
+    for (int64_t m0 = tile.m_begin; m0 < tile.m_end; m0 += kXRows) {
+      RowsByTokens<WeightsF32>(tile, rows, n0, n_rows, m0, Min(kXRows, tile.m_end - m0));
+    }
+  }
+}
+
+template <typename W>
+CONCORD_INLINE void DecodeHalves(const uint8_t* row, int64_t k, float* out) {
+  const auto* p = reinterpret_cast<const typename W::Element*>(row);
+  int64_t i = 0;
+  for (; i + kLanes <= k; i += kLanes) Store(out + i, W::At(p + i));
+  if (i < k) StorePart(out + i, W::Part(p + i, k - i), k - i);
+}
+
+template <typename W>
+static void RunHalf(const LinearTile& tile) {
+  if (tile.m_end - tile.m_begin < kManyXRows) return RunInPlace<W>(tile);
+  RunDecoded(tile, [&](const uint8_t* row, float* out) { DecodeHalves<W>(row, tile.k, out); });
+}
+
+static void RunF32(const LinearTile& tile) { RunInPlace<WeightsF32>(tile); }
+
+static void RunAny(const LinearTile& tile) {
+  const packing::Packing* packing = tile.packing;
+  RunDecoded(tile, [&](const uint8_t* row, float* out) { packing->decode(row, tile.k / packing->block_elems, out); });
+}
+
+}  // namespace concord::kernels::CONCORD_ISA_NAMESPACE

@@ -1,0 +1,188 @@
+#pragma once
+
+#include "kernels/cpu/impl/formats.h"
+#include "kernels/cpu/linear.h"
+#include "kernels/cpu/quantized_rows.h"
+#if defined(__AVX512VNNI__)
+#include "kernels/cpu/impl/panel_avx512.h"
+#endif
+
+// linear, arithmetic "int8/32": panels of W are decoded into L1 and multiplied with all rows of x of the tile; one row
+// of x or many, the code is the same, so the bits are.
+namespace concord::kernels::CONCORD_ISA_NAMESPACE {
+
+// AVX-512: 2 panels * 6 rows of x, an integer and a float sum each, make 24 registers; 8 are left for W and scales. With
+// fewer and narrower registers one panel by two rows is as much as it makes sense to unroll.
+constexpr int kPassPanels = kWide ? 2 : 1;
+constexpr int kTileTokens = kWide ? 6 : 2;
+constexpr int64_t kPassRows = kPassPanels * kPanelRows;  // rows of W at a time
+// Rows of x at a time: their sums, 64 KiB, stay in L2.
+constexpr int64_t kPassTokens = 512;
+
+struct Int8Scratch {
+  Panel panels[kPassPanels];
+  alignas(64) float sums[1];  // [kPassTokens][kPassRows]
+};
+
+template <typename F>
+CONCORD_INLINE void DecodePanel(const uint8_t* const* rows, int64_t first, int64_t count, Panel* panel) {
+#if defined(__AVX512VNNI__)
+  DecodePanelAvx512(F{}, rows, first, count, panel);
+#else
+  DecodePanelByBlocks<F>(rows, first, count, panel);
+#endif
+}
+
+// Four products a lane: u[r][0..3] * q[0..3].
+CONCORD_INLINE VecI DotBytes(VecI sums, const uint8_t (*u)[4], const int8_t* q) {
+#if defined(__AVX512VNNI__)
+  int32_t four;
+  __builtin_memcpy(&four, q, 4);
+  return (VecI)_mm512_dpbusd_epi32((__m512i)sums, (__m512i)LoadAs<VecI>(u), _mm512_set1_epi32(four));
+#else
+  const VecU w = LoadAs<VecU>(u);
+  const VecI a = (VecI)(w & SetU(255)) * SetI(q[0]) + (VecI)((w >> 8) & SetU(255)) * SetI(q[1]);
+  const VecI b = (VecI)((w >> 16) & SetU(255)) * SetI(q[2]) + (VecI)(w >> 24) * SetI(q[3]);
+  return sums + a + b;
+#endif
+}
+
+struct TokenRow {
+  const int8_t* q;
+  const float* scale;
+  const float* scaled_sum;
+  const int32_t* neg_sum;
+};
+
+template <typename F>
+CONCORD_INLINE TokenRow RowAt(const LinearTile& tile, int64_t m, int64_t k0) {
+  constexpr bool kSixteen = F::kGroup == 16;
+  const auto* record = static_cast<const uint8_t*>(tile.x) + m * tile.x_stride_bytes;
+  const int64_t sum_at = (kSixteen ? ScaledSum16Offset(tile.k) : ScaledSumOffset(tile.k)) + k0 / F::kGroup * 4;
+  const int64_t neg_at = (kSixteen ? NegSum16Offset(tile.k) : NegSumOffset(tile.k)) + k0 / F::kGroup * 4;
+  return {reinterpret_cast<const int8_t*>(record + k0),
+          reinterpret_cast<const float*>(record + ScaleOffset(tile.k) + k0 / 32 * 4),
+          reinterpret_cast<const float*>(record + sum_at), reinterpret_cast<const int32_t*>(record + neg_at)};
+}
+
+// What of a format the product depends on.
+template <int kGroupElems, bool kOffset, bool kMin>
+struct ProductKind {
+  static constexpr int kGroup = kGroupElems;
+  static constexpr bool kHasOffset = kOffset;
+  static constexpr bool kHasMin = kMin;
+};
+template <typename F>
+using KindOf = ProductKind<F::kGroup, (F::kOffsetShift >= 0), F::kHasMin>;
+
+// kPanels * 16 rows of W by kTokens rows of x over one chunk of k.
+template <typename P, int kPanels, int kTokens>
+static void MultiplyChunk(const Panel* panels, const TokenRow* x, int64_t chunk, int shift, bool first, float* sums) {
+  VecF acc[kTokens][kPanels];
+  CONCORD_UNROLL for (int t = 0; t < kTokens; ++t) {
+    CONCORD_UNROLL for (int p = 0; p < kPanels; ++p) {
+      acc[t][p] = first ? VecF{} : Load(sums + t * kPassRows + p * kPanelRows);
+    }
+  }
+  for (int64_t g = 0; g < chunk / P::kGroup; ++g) {
+    VecI dot[kTokens][kPanels];
+    CONCORD_UNROLL for (int t = 0; t < kTokens; ++t) {
+      const VecI start = P::kHasOffset ? SetI(x[t].neg_sum[g]) << shift : VecI{};
+      CONCORD_UNROLL for (int p = 0; p < kPanels; ++p) dot[t][p] = start;
+    }
+    CONCORD_UNROLL for (int i = 0; i < P::kGroup / 4; ++i) {
+      CONCORD_UNROLL for (int t = 0; t < kTokens; ++t) {
+        CONCORD_UNROLL for (int p = 0; p < kPanels; ++p) {
+          dot[t][p] = DotBytes(dot[t][p], panels[p].q[g * (P::kGroup / 4) + i], x[t].q + g * P::kGroup + 4 * i);
+        }
+      }
+    }
+    CONCORD_UNROLL for (int p = 0; p < kPanels; ++p) {
+      const VecF scale = Load(panels[p].scale[g]);
+      CONCORD_UNROLL for (int t = 0; t < kTokens; ++t) {
+        acc[t][p] = Fma(ToFloat(dot[t][p]), scale * Set(x[t].scale[g * P::kGroup / 32]), acc[t][p]);
+        if (P::kHasMin) acc[t][p] = Fma(Load(panels[p].neg_min[g]), Set(x[t].scaled_sum[g]), acc[t][p]);
+      }
+    }
+  }
+  CONCORD_UNROLL for (int t = 0; t < kTokens; ++t) {
+    CONCORD_UNROLL for (int p = 0; p < kPanels; ++p) Store(sums + t * kPassRows + p * kPanelRows, acc[t][p]);
+  }
+}
+
+template <typename P, int kPanels, int kTokens = kTileTokens>
+CONCORD_INLINE void MultiplyUpTo(int64_t n, const Panel* panels, const TokenRow* x, int64_t chunk, int shift, bool first,
+                                 float* sums) {
+  if constexpr (kTokens > 1) {
+    if (n < kTokens) return MultiplyUpTo<P, kPanels, kTokens - 1>(n, panels, x, chunk, shift, first, sums);
+  }
+  MultiplyChunk<P, kPanels, kTokens>(panels, x, chunk, shift, first, sums);
+}
+
+template <typename F, int kPanels>
+CONCORD_INLINE void MultiplyTokens(const LinearTile& tile, const Panel* panels, int64_t m0, int64_t m1, int64_t k0,
+                                   float* sums) {
+  const int64_t chunk = Min(kChunk, tile.k - k0);
+  for (int64_t m = m0; m < m1; m += kTileTokens) {
+    TokenRow x[kTileTokens];
+    const int64_t n = Min(kTileTokens, m1 - m);
+    for (int64_t t = 0; t < n; ++t) x[t] = RowAt<F>(tile, m + t, k0);
+    MultiplyUpTo<KindOf<F>, kPanels>(n, panels, x, chunk, F::kOffsetShift & 31, k0 == 0, sums + (m - m0) * kPassRows);
+  }
+}
+
+CONCORD_INLINE void WriteSums(const LinearTile& tile, int64_t n0, int64_t m0, int64_t m1, const float* sums) {
+  for (int64_t p = 0; p < kPassRows && n0 + p < tile.n_end; p += kPanelRows) {
+    const int64_t lanes = Min(kPanelRows, tile.n_end - n0 - p);
+    const VecF bias = tile.bias != nullptr ? LoadPart(tile.bias + n0 + p, lanes) : VecF{};
+    for (int64_t m = m0; m < m1; ++m) {
+      VecF v = Load(sums + (m - m0) * kPassRows + p);
+      if (tile.bias != nullptr) v += bias;
+      StorePart(tile.y + m * tile.y_stride + n0 + p, v, lanes);
+    }
+  }
+}
+
+// The part of W that the next pass will read is asked for while this one computes; 64 bytes a request.
+template <typename F>
+CONCORD_INLINE void PrefetchNext(const LinearTile& tile, const uint8_t* const* rows, int64_t k0, int64_t chunk) {
+  const int64_t begin = k0 / F::kBlockElems * F::kBlockBytes + kPassRows * tile.row_stride_bytes;
+  const int64_t end = begin + chunk / F::kBlockElems * F::kBlockBytes;
+  for (int64_t r = 0; r < kPanelRows; ++r) {
+    for (int64_t at = begin; at < end; at += 64) PrefetchFar(rows[r] + at);
+  }
+}
+
+template <typename F>
+static void RunInt8(const LinearTile& tile) {
+  auto* scratch = static_cast<Int8Scratch*>(tile.scratch);
+  const auto* weights = static_cast<const uint8_t*>(tile.weights);
+  for (int64_t m0 = tile.m_begin; m0 < tile.m_end; m0 += kPassTokens) {
+    const int64_t m1 = Min(m0 + kPassTokens, tile.m_end);
+    for (int64_t n0 = tile.n_begin; n0 < tile.n_end; n0 += kPassRows) {
+      const int64_t panels = tile.n_end - n0 > kPanelRows ? kPassPanels : 1;
+      // Rows past the end repeat the last one; their sums are not written.
+      const uint8_t* rows[kPassRows];
+      for (int64_t r = 0; r < kPassRows; ++r) rows[r] = weights + Min(n0 + r, tile.n_end - 1) * tile.row_stride_bytes;
+      for (int64_t k0 = 0; k0 < tile.k; k0 += kChunk) {
+        const int64_t chunk = Min(kChunk, tile.k - k0);
+        for (int64_t p = 0; p < panels; ++p) {
+          PrefetchNext<F>(tile, rows + p * kPanelRows, k0, chunk);
+          DecodePanel<F>(rows + p * kPanelRows, k0 / F::kBlockElems, chunk / F::kBlockElems, &scratch->panels[p]);
+        }
+        if (panels == kPassPanels) {
+          MultiplyTokens<F, kPassPanels>(tile, scratch->panels, m0, m1, k0, scratch->sums);
+        } else {
+          MultiplyTokens<F, 1>(tile, scratch->panels, m0, m1, k0, scratch->sums);
+        }
+      }
+      WriteSums(tile, n0, m0, m1, scratch->sums);
+    }
+  }
+}
+
+CONCORD_INLINE int64_t Int8ScratchBytes(int64_t m) {
+  return static_cast<int64_t>(sizeof(Int8Scratch)) + Min(m, kPassTokens) * kPassRows * 4;
+}
+
+}  // namespace concord::kernels::CONCORD_ISA_NAMESPACE

@@ -1,0 +1,198 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#if defined(__AVX2__)
+#include <immintrin.h>
+#endif
+
+#ifndef CONCORD_ISA_NAMESPACE
+#error "kernels/cpu/impl is included by kernels/cpu/isa/*.cc only, which name their instruction set first"
+#endif
+
+// Sixteen lanes of 32 bits, written with the vector extensions of gcc and clang so that one source serves every
+// instruction set; intrinsics where the compilers do not find the instruction.
+//
+// Everything in impl/ has internal linkage and includes no header that defines inline functions: the linker keeps one
+// copy of an inline function, and it must not be the one that was compiled for a stronger machine.
+//
+// Files are compiled with -ffp-contract=off: what is fused is written as Fma, so a result does not depend on how a
+// compiler happened to unroll.
+#define CONCORD_INLINE static inline __attribute__((always_inline))
+
+namespace concord::kernels::CONCORD_ISA_NAMESPACE {
+
+typedef float VecF __attribute__((vector_size(64)));
+typedef int32_t VecI __attribute__((vector_size(64)));
+typedef uint32_t VecU __attribute__((vector_size(64)));
+typedef uint16_t VecH __attribute__((vector_size(32)));
+constexpr int64_t kLanes = 16;
+
+// 32 registers of 16 lanes, for which the tiles are cut; elsewhere loops stay loops, and the code small.
+#if defined(__AVX512F__)
+constexpr bool kWide = true;
+#define CONCORD_UNROLL _Pragma("GCC unroll 16")
+#else
+constexpr bool kWide = false;
+#define CONCORD_UNROLL
+#endif
+
+CONCORD_INLINE int64_t Min(int64_t a, int64_t b) { return a < b ? a : b; }
+CONCORD_INLINE int64_t Max(int64_t a, int64_t b) { return a > b ? a : b; }
+
+CONCORD_INLINE VecF Set(float x) { return VecF{x, x, x, x, x, x, x, x, x, x, x, x, x, x, x, x}; }
+CONCORD_INLINE VecI SetI(int32_t x) { return VecI{x, x, x, x, x, x, x, x, x, x, x, x, x, x, x, x}; }
+CONCORD_INLINE VecU SetU(uint32_t x) { return (VecU)SetI(static_cast<int32_t>(x)); }
+CONCORD_INLINE VecI Iota() { return VecI{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15}; }
+
+template <typename Vec>
+CONCORD_INLINE Vec LoadAs(const void* p) {
+  Vec v;
+  __builtin_memcpy(&v, p, sizeof v);
+  return v;
+}
+CONCORD_INLINE VecF Load(const float* p) { return LoadAs<VecF>(p); }
+CONCORD_INLINE void Store(float* p, VecF v) { __builtin_memcpy(p, &v, sizeof v); }
+
+// The first n (0..16) lanes; the others are 0.
+CONCORD_INLINE VecF LoadPart(const float* p, int64_t n) {
+#if defined(__AVX512F__)
+  return (VecF)_mm512_maskz_loadu_ps(static_cast<__mmask16>((1u << n) - 1u), p);
+#else
+  VecF v = {};
+  __builtin_memcpy(&v, p, static_cast<size_t>(n) * 4);
+  return v;
+#endif
+}
+CONCORD_INLINE void StorePart(float* p, VecF v, int64_t n) {
+#if defined(__AVX512F__)
+  _mm512_mask_storeu_ps(p, static_cast<__mmask16>((1u << n) - 1u), (__m512)v);
+#else
+  __builtin_memcpy(p, &v, static_cast<size_t>(n) * 4);
+#endif
+}
+
+// Fused, on every machine: for results that are the same on all of them.
+CONCORD_INLINE VecF Fma(VecF a, VecF b, VecF c) {
+#if defined(__AVX512F__)
+  return (VecF)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c);
+#else
+  VecF r;
+  for (int i = 0; i < 16; ++i) r[i] = __builtin_fmaf(a[i], b[i], c[i]);
+  return r;
+#endif
+}
+
+// Fused where that costs nothing.
+CONCORD_INLINE VecF MulAdd(VecF a, VecF b, VecF c) {
+#if defined(__FMA__) || defined(__aarch64__)
+  return Fma(a, b, c);
+#else
+  return a * b + c;
+#endif
+}
+
+CONCORD_INLINE VecF Select(VecI mask, VecF yes, VecF no) { return (VecF)(((VecI)yes & mask) | ((VecI)no & ~mask)); }
+CONCORD_INLINE VecF MaxV(VecF a, VecF b) {
+#if defined(__AVX512F__)
+  return (VecF)_mm512_max_ps((__m512)a, (__m512)b);
+#else
+  return Select((VecI)(a > b), a, b);
+#endif
+}
+CONCORD_INLINE VecF MinV(VecF a, VecF b) {
+#if defined(__AVX512F__)
+  return (VecF)_mm512_min_ps((__m512)a, (__m512)b);
+#else
+  return Select((VecI)(a < b), a, b);
+#endif
+}
+CONCORD_INLINE VecF Abs(VecF a) { return (VecF)((VecI)a & SetI(0x7fffffff)); }
+CONCORD_INLINE VecF ToFloat(VecI v) { return __builtin_convertvector(v, VecF); }
+CONCORD_INLINE VecF Sqrt(VecF a) {
+#if defined(__AVX512F__)
+  return (VecF)_mm512_sqrt_ps((__m512)a);
+#else
+  for (int i = 0; i < 16; ++i) a[i] = __builtin_sqrtf(a[i]);
+  return a;
+#endif
+}
+
+// The fixed tree of the sums of 16 lanes: i and i + 8, then i and i + 4, i + 2, i + 1.
+CONCORD_INLINE float Sum(VecF v) {
+  v += __builtin_shufflevector(v, v, 8, 9, 10, 11, 12, 13, 14, 15, 8, 9, 10, 11, 12, 13, 14, 15);
+  v += __builtin_shufflevector(v, v, 4, 5, 6, 7, 4, 5, 6, 7, 4, 5, 6, 7, 4, 5, 6, 7);
+  v += __builtin_shufflevector(v, v, 2, 3, 2, 3, 2, 3, 2, 3, 2, 3, 2, 3, 2, 3, 2, 3);
+  return v[0] + v[1];
+}
+CONCORD_INLINE float MaxLane(VecF v) {
+  v = MaxV(v, __builtin_shufflevector(v, v, 8, 9, 10, 11, 12, 13, 14, 15, 8, 9, 10, 11, 12, 13, 14, 15));
+  v = MaxV(v, __builtin_shufflevector(v, v, 4, 5, 6, 7, 4, 5, 6, 7, 4, 5, 6, 7, 4, 5, 6, 7));
+  v = MaxV(v, __builtin_shufflevector(v, v, 2, 3, 2, 3, 2, 3, 2, 3, 2, 3, 2, 3, 2, 3, 2, 3));
+  return v[0] > v[1] ? v[0] : v[1];
+}
+
+CONCORD_INLINE float FloatFromBits(uint32_t bits) {
+  float f;
+  __builtin_memcpy(&f, &bits, 4);
+  return f;
+}
+CONCORD_INLINE uint32_t BitsOf(float f) {
+  uint32_t bits;
+  __builtin_memcpy(&bits, &f, 4);
+  return bits;
+}
+
+// 16 IEEE halves to f32. Without hardware: the exponent is moved by a multiplication, which is right for subnormals
+// too; infinity and NaN get the largest exponent afterwards.
+CONCORD_INLINE VecF FromF16(VecH h) {
+#if defined(__AVX512F__)
+  return (VecF)_mm512_cvtph_ps((__m256i)h);
+#else
+  const VecU bits = __builtin_convertvector(h, VecU);
+  const VecU body = bits & SetU(0x7fffu);
+  const VecF scaled = (VecF)(body << 13) * Set(0x1p112f);
+  const VecU special = (VecU)(body >= SetU(0x7c00u)) & SetU(0x7f800000u);
+  return (VecF)((VecU)scaled | special | ((bits & SetU(0x8000u)) << 16));
+#endif
+}
+CONCORD_INLINE float FromF16(uint16_t h) {
+  const uint32_t body = h & 0x7fffu;
+  const float scaled = FloatFromBits(body << 13) * 0x1p112f;
+  const uint32_t special = body >= 0x7c00u ? 0x7f800000u : 0u;
+  return FloatFromBits(BitsOf(scaled) | special | (h & 0x8000u) << 16);
+}
+CONCORD_INLINE float LoadF16(const void* p) {
+  uint16_t h;
+  __builtin_memcpy(&h, p, 2);
+  return FromF16(h);
+}
+CONCORD_INLINE VecF FromBf16(VecH h) { return (VecF)(__builtin_convertvector(h, VecU) << 16); }
+template <bool kIsF16>
+CONCORD_INLINE VecF FromHalf(VecH h) {
+  return kIsF16 ? FromF16(h) : FromBf16(h);
+}
+
+// To nearest, ties to even; too large becomes infinity, NaN a quiet NaN.
+CONCORD_INLINE uint16_t ToF16(float f) {
+  const uint32_t bits = BitsOf(f);
+  const uint32_t sign = (bits >> 16) & 0x8000u;
+  const uint32_t body = bits & 0x7fffffffu;
+  if (body > 0x7f800000u) return static_cast<uint16_t>(sign | 0x7e00u);
+  if (body >= 0x477ff000u) return static_cast<uint16_t>(sign | 0x7c00u);
+  if (body < 0x38800000u) {
+    return static_cast<uint16_t>(sign | (BitsOf(FloatFromBits(body) + 0.5f) - 0x3f000000u));
+  }
+  return static_cast<uint16_t>(sign | ((body - 0x38000000u + 0xfffu + ((body >> 13) & 1u)) >> 13));
+}
+CONCORD_INLINE uint16_t ToBf16(float f) {
+  const uint32_t bits = BitsOf(f);
+  if ((bits & 0x7fffffffu) > 0x7f800000u) return static_cast<uint16_t>((bits >> 16) | 0x40u);
+  return static_cast<uint16_t>((bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16);
+}
+
+// Brings a later part of a weight matrix near. Addresses past its end are harmless.
+CONCORD_INLINE void PrefetchFar(const void* p) { __builtin_prefetch(p, 0, 2); }
+
+}  // namespace concord::kernels::CONCORD_ISA_NAMESPACE

@@ -1,0 +1,70 @@
+#include "kernels/cpu/isa.h"
+
+#include <cstdint>
+#include <cstdlib>
+#include <cstring>
+
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
+
+namespace concord::kernels {
+namespace {
+
+constexpr const char* kNames[kIsaCount] = {"portable", "avx2", "avx512", "avx512vnni"};
+
+#if defined(__x86_64__)
+// State components that the operating system saves: SSE and AVX; opmask and both halves of the 512-bit registers.
+constexpr uint32_t kYmmState = 0x06;
+constexpr uint32_t kZmmState = 0xe6;
+
+uint32_t SavedState() {
+  uint32_t low = 0;
+  uint32_t high = 0;
+  __asm__("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+  return low;
+}
+
+bool Has(uint32_t bits, uint32_t wanted) { return (bits & wanted) == wanted; }
+
+Isa Detect() {
+  uint32_t a = 0, b = 0, c = 0, d = 0;
+  if (__get_cpuid(1, &a, &b, &c, &d) == 0) return Isa::kPortable;
+  constexpr uint32_t kFma = 1u << 12, kOsXsave = 1u << 27, kAvx = 1u << 28, kF16c = 1u << 29;
+  if (!Has(c, kFma | kOsXsave | kAvx | kF16c) || !Has(SavedState(), kYmmState)) return Isa::kPortable;
+  if (__get_cpuid_count(7, 0, &a, &b, &c, &d) == 0) return Isa::kPortable;
+  constexpr uint32_t kAvx2Bit = 1u << 5, kVnni = 1u << 11;
+  constexpr uint32_t kAvx512Bits = 1u << 16 | 1u << 17 | 1u << 30 | 1u << 31;  // F, DQ, BW, VL
+  if (!Has(b, kAvx2Bit)) return Isa::kPortable;
+  if (!Has(b, kAvx512Bits) || !Has(SavedState(), kZmmState)) return Isa::kAvx2;
+  return Has(c, kVnni) ? Isa::kAvx512Vnni : Isa::kAvx512;
+}
+#else
+Isa Detect() { return Isa::kPortable; }
+#endif
+
+Isa MachineIsa() {
+  static const Isa isa = Detect();
+  return isa;
+}
+
+Isa ChooseIsa() {
+  const char* wish = std::getenv("CONCORD_CPU_ISA");
+  for (int i = 0; wish != nullptr && i < kIsaCount; ++i) {
+    if (std::strcmp(wish, kNames[i]) == 0 && IsaSupported(static_cast<Isa>(i))) return static_cast<Isa>(i);
+  }
+  return MachineIsa();
+}
+
+}  // namespace
+
+const char* IsaName(Isa isa) { return kNames[static_cast<int>(isa)]; }
+
+bool IsaSupported(Isa isa) { return isa <= MachineIsa(); }
+
+Isa BestIsa() {
+  static const Isa isa = ChooseIsa();
+  return isa;
+}
+
+}  // namespace concord::kernels

@@ -1,0 +1,283 @@
+#include "kernels/cpu/linear.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "kernels/cpu/kernel_table.h"
+#include "kernels/cpu/quantized_rows.h"
+#include "tests/unit/kernels/kernel_testing.h"
+
+namespace concord::kernels {
+namespace {
+
+constexpr float kGuard = 12345.0f;
+
+// A product of random operands, whole, with strides and weights at an odd address.
+struct Problem {
+  Problem(uint32_t seed, const char* packing_name, const char* arithmetic_name, int64_t n_rows, int64_t n_cols, int64_t m_rows)
+      : packing(packing::Find(packing_name)), arithmetic(arithmetic_name), n(n_rows), k(n_cols), m(m_rows) {
+    std::mt19937 rng(seed);
+    row_bytes = packing->Bytes(k);
+    row_stride = row_bytes + 3 * static_cast<int64_t>(rng() % 2);
+    weights.resize(static_cast<size_t>(n * row_stride + 1));
+    decoded.resize(static_cast<size_t>(n * k));
+    for (int64_t i = 0; i < n; ++i) {
+      const std::vector<uint8_t> row = RandomBlocks(rng, *packing, k);
+      std::memcpy(weights.data() + 1 + i * row_stride, row.data(), row.size());
+      packing->decode(row.data(), k / packing->block_elems, decoded.data() + i * k);
+    }
+    x = RandomFloats(rng, m * k);
+    bias = RandomFloats(rng, n);
+    x_f32 = x;
+    if (Int8()) {
+      records.resize(static_cast<size_t>(m * QuantizedRowBytes(k)));
+      Kernels(Isa::kPortable).quantize_rows(x.data(), k, m, k, records.data());
+      for (int64_t i = 0; i < m * k; ++i) {  // what the products are made of
+        const uint8_t* record = records.data() + i / k * QuantizedRowBytes(k);
+        float scale;
+        std::memcpy(&scale, record + ScaleOffset(k) + i % k / 32 * 4, 4);
+        x_f32[static_cast<size_t>(i)] = scale * static_cast<float>(static_cast<int8_t>(record[i % k]));
+      }
+    }
+  }
+
+  bool Int8() const { return std::strcmp(arithmetic, "int8/32") == 0; }
+
+  LinearTile Tile(std::vector<float>* y) const {
+    LinearTile tile;
+    tile.packing = packing;
+    tile.weights = weights.data() + 1;
+    tile.row_stride_bytes = row_stride;
+    tile.n_end = n;
+    tile.k = k;
+    tile.x = Int8() ? static_cast<const void*>(records.data()) : x.data();
+    tile.x_stride_bytes = Int8() ? QuantizedRowBytes(k) : k * 4;
+    tile.m_end = m;
+    tile.y_stride = n + 5;
+    y->assign(static_cast<size_t>(m * tile.y_stride), kGuard);
+    tile.y = y->data();
+    return tile;
+  }
+
+  void Run(Isa isa, LinearTile tile) const {
+    const LinearKernel* kernel = FindLinear(packing->name, arithmetic, isa);
+    ASSERT_NE(kernel, nullptr);
+    Scratch scratch(kernel->scratch_bytes(k, tile.m_end - tile.m_begin));
+    tile.scratch = scratch.get();
+    kernel->run(tile);
+  }
+
+  std::vector<float> RunWhole(Isa isa, bool with_bias) const {
+    std::vector<float> y;
+    LinearTile tile = Tile(&y);
+    if (with_bias) tile.bias = bias.data();
+    Run(isa, tile);
+    return y;
+  }
+
+  const packing::Packing* packing;
+  const char* arithmetic;
+  int64_t n, k, m;
+  int64_t row_bytes = 0, row_stride = 0;
+  std::vector<uint8_t> weights, records;
+  std::vector<float> decoded, x, x_f32, bias;
+};
+
+std::vector<std::string> Int8Packings() {
+  int32_t count = 0;
+  const LinearKernel* kernels = LinearKernels(Isa::kPortable, &count);
+  std::vector<std::string> names;
+  for (int32_t i = 0; i < count; ++i) {
+    if (std::strcmp(kernels[i].arithmetic, "int8/32") == 0) names.push_back(kernels[i].packing);
+  }
+  return names;
+}
+
+struct Case {
+  std::string packing;
+  const char* arithmetic;
+};
+
+std::vector<Case> Cases() {
+  std::vector<Case> cases;
+  for (const std::string& name : Int8Packings()) cases.push_back({name, "int8/32"});
+  for (const std::string& name : Int8Packings()) cases.push_back({name, "f32"});
+  for (const char* name : {"f32", "f16", "bf16"}) cases.push_back({name, "f32"});
+  return cases;
+}
+
+std::string CaseName(const testing::TestParamInfo<Case>& info) {
+  return info.param.packing + (info.param.arithmetic[0] == 'i' ? "_int8" : "_f32");
+}
+
+class LinearTest : public testing::TestWithParam<Case> {
+ protected:
+  // A k that is whole blocks, with a tail of chunks and lanes where the packing allows one.
+  int64_t SomeK(std::mt19937& rng) const {
+    const int64_t elems = packing::Find(GetParam().packing.c_str())->block_elems;
+    return elems == 1 ? 1 + static_cast<int64_t>(rng() % 300) : elems * (1 + static_cast<int64_t>(rng() % 5) * (elems == 32 ? 3 : 1));
+  }
+  Problem Make(uint32_t seed, int64_t n, int64_t k, int64_t m) const {
+    return Problem(seed, GetParam().packing.c_str(), GetParam().arithmetic, n, k, m);
+  }
+};
+
+TEST_P(LinearTest, AgreesWithFloat64) {
+  std::mt19937 rng(1);
+  for (int round = 0; round < 6; ++round) {
+    const Problem p = Make(rng(), 1 + rng() % 70, SomeK(rng), 1 + rng() % 15);
+    const bool with_bias = round % 2 == 1;
+    for (Isa isa : SupportedIsas()) {
+      const std::vector<float> y = p.RunWhole(isa, with_bias);
+      for (int64_t i = 0; i < p.m; ++i) {
+        for (int64_t j = 0; j < p.n + 5; ++j) {
+          const float got = y[static_cast<size_t>(i * (p.n + 5) + j)];
+          if (j >= p.n) {
+            ASSERT_EQ(got, kGuard);
+            continue;
+          }
+          double want = with_bias ? p.bias[static_cast<size_t>(j)] : 0.0;
+          double size = std::fabs(want);
+          for (int64_t c = 0; c < p.k; ++c) {
+            const double term = double{p.decoded[static_cast<size_t>(j * p.k + c)]} * p.x_f32[static_cast<size_t>(i * p.k + c)];
+            want += term;
+            size += std::fabs(term);
+          }
+          ASSERT_NEAR(got, want, 4e-6 * size + 1e-30) << IsaName(isa) << " n " << j << " m " << i << " k " << p.k;
+        }
+      }
+    }
+  }
+}
+
+TEST_P(LinearTest, EveryIsaGivesTheSameBits) {
+  std::mt19937 rng(2);
+  const Problem p = Make(rng(), 37, SomeK(rng), 9);
+  const std::vector<float> want = p.RunWhole(Isa::kPortable, true);
+  for (Isa isa : SupportedIsas()) {
+    const std::vector<float> y = p.RunWhole(isa, true);
+    ASSERT_EQ(std::memcmp(y.data(), want.data(), y.size() * 4), 0) << IsaName(isa);
+  }
+}
+
+TEST_P(LinearTest, BitsDoNotDependOnTheTile) {
+  std::mt19937 rng(3);
+  const Problem p = Make(rng(), 83, SomeK(rng), 21);
+  for (Isa isa : SupportedIsas()) {
+    const std::vector<float> want = p.RunWhole(isa, false);
+    std::vector<float> y;
+    LinearTile all = p.Tile(&y);
+    for (int64_t n = 0; n < p.n;) {
+      const int64_t n_end = std::min<int64_t>(p.n, n + 1 + static_cast<int64_t>(rng() % 40));
+      for (int64_t m = 0; m < p.m;) {
+        const int64_t m_end = std::min<int64_t>(p.m, m + 1 + static_cast<int64_t>(rng() % 9));
+        LinearTile tile = all;
+        tile.n_begin = n;
+        tile.n_end = n_end;
+        tile.m_begin = m;
+        tile.m_end = m_end;
+        p.Run(isa, tile);
+        m = m_end;
+      }
+      n = n_end;
+    }
+    ASSERT_EQ(std::memcmp(y.data(), want.data(), y.size() * 4), 0) << IsaName(isa);
+  }
+}
+
+TEST_P(LinearTest, ManyRowsGiveTheBitsOfOne) {
+  std::mt19937 rng(4);
+  const Problem p = Make(rng(), 33, SomeK(rng), 530);
+  for (Isa isa : SupportedIsas()) {
+    if (isa == Isa::kPortable) continue;  // the same code, and slow
+    const std::vector<float> want = p.RunWhole(isa, false);
+    std::vector<float> y;
+    LinearTile all = p.Tile(&y);
+    for (int64_t m : {int64_t{0}, int64_t{1}, int64_t{511}, int64_t{512}, p.m - 1}) {
+      LinearTile tile = all;
+      tile.m_begin = m;
+      tile.m_end = m + 1;
+      p.Run(isa, tile);
+      ASSERT_EQ(std::memcmp(y.data() + m * tile.y_stride, want.data() + m * tile.y_stride, static_cast<size_t>(p.n) * 4), 0)
+          << IsaName(isa) << " row " << m;
+    }
+  }
+}
+
+TEST_P(LinearTest, EmptyTilesWriteNothing) {
+  const Problem p = Make(5, 8, 256, 2);
+  for (Isa isa : SupportedIsas()) {
+    std::vector<float> y;
+    LinearTile tile = p.Tile(&y);
+    tile.m_end = 0;
+    p.Run(isa, tile);
+    tile.m_end = 2;
+    tile.n_end = 0;
+    p.Run(isa, tile);
+    EXPECT_THAT(y, testing::Each(kGuard));
+  }
+}
+
+TEST_P(LinearTest, ValuesThatAreNotFiniteShowInTheirRowOnly) {
+  Problem p = Make(6, 20, 256, 3);
+  p.x[static_cast<size_t>(p.k + 7)] = std::nanf("");
+  p.x[static_cast<size_t>(2 * p.k + 40)] = INFINITY;
+  if (p.Int8()) Kernels().quantize_rows(p.x.data(), p.k, p.m, p.k, p.records.data());
+  for (Isa isa : SupportedIsas()) {
+    const std::vector<float> y = p.RunWhole(isa, false);
+    for (int64_t j = 0; j < p.n; ++j) {
+      ASSERT_TRUE(std::isfinite(y[static_cast<size_t>(j)]));
+      ASSERT_TRUE(std::isnan(y[static_cast<size_t>(p.n + 5 + j)]));
+      ASSERT_FALSE(std::isfinite(y[static_cast<size_t>(2 * (p.n + 5) + j)]));
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Packings, LinearTest, testing::ValuesIn(Cases()), CaseName);
+
+TEST(LinearList, HoldsTheSameInEveryIsa) {
+  int32_t want = 0;
+  const LinearKernel* portable = LinearKernels(Isa::kPortable, &want);
+  ASSERT_GT(want, 0);
+  for (Isa isa : SupportedIsas()) {
+    int32_t count = 0;
+    const LinearKernel* kernels = LinearKernels(isa, &count);
+    ASSERT_EQ(count, want);
+    for (int32_t i = 0; i < count; ++i) EXPECT_STREQ(kernels[i].packing, portable[i].packing);
+  }
+  EXPECT_EQ(FindLinear("q4_k", "bf16"), nullptr);
+  EXPECT_EQ(FindLinear("f32", "int8/32"), nullptr);
+  EXPECT_STREQ(FindLinear("no such packing", "f32")->packing, "*");
+}
+
+TEST(QuantizeRows, EveryIsaGivesTheSameRecordAndItIsNear) {
+  std::mt19937 rng(7);
+  const int64_t k = 32 * 37;
+  std::vector<float> x = RandomFloats(rng, k, 3.0f);
+  for (int i = 0; i < 32; ++i) x[static_cast<size_t>(i)] = 0.0f;
+  for (int i = 32; i < 64; ++i) x[static_cast<size_t>(i)] *= 1e-33f;
+  for (int i = 64; i < 96; ++i) x[static_cast<size_t>(i)] *= 1e37f;
+  x[96] = 127.0f;
+  for (int i = 97; i < 128; ++i) x[static_cast<size_t>(i)] = static_cast<float>(i - 112) + 0.5f;  // ties
+  std::vector<uint8_t> want(static_cast<size_t>(QuantizedRowBytes(k)));
+  Kernels(Isa::kPortable).quantize_rows(x.data(), k, 1, k, want.data());
+  for (Isa isa : SupportedIsas()) {
+    std::vector<uint8_t> got(want.size());
+    Kernels(isa).quantize_rows(x.data(), k, 1, k, got.data());
+    EXPECT_EQ(got, want) << IsaName(isa);
+  }
+  for (int64_t i = 64; i < k; ++i) {
+    float scale;
+    std::memcpy(&scale, want.data() + ScaleOffset(k) + i / 32 * 4, 4);
+    EXPECT_LE(std::fabs(double{x[static_cast<size_t>(i)]} - double{scale} * static_cast<int8_t>(want[static_cast<size_t>(i)])),
+              0.50001 * double{scale});
+  }
+  for (int i = 97; i < 128; ++i) {  // the scale is 1
+    EXPECT_EQ(static_cast<int8_t>(want[static_cast<size_t>(i)]), std::nearbyint(x[static_cast<size_t>(i)]));
+  }
+}
+
+}  // namespace
+}  // namespace concord::kernels
