@@ -18,7 +18,7 @@ struct Value {
   ops::TensorType type;
   Role role = Role::kIntermediate;
   std::string name;             // "tokens", "layers.0.q": unique among inputs, weights and states
-  ValueId alias_of = kNoValue;  // a state after a write: the state value whose storage it shares
+  ValueId alias_of = kNoValue;  // a state after a write: the state from outside whose storage it shares
 };
 
 // One application of an op. Inputs and outputs follow the op's slots; absent optional inputs are kNoValue.
@@ -56,8 +56,16 @@ struct Graph {
   int32_t Producer(ValueId id) const;                  // the node that makes it, or -1
 };
 
-// Checks form (ids in range, order, slots, names) and runs every op's shape rule again; the error names the node and
-// the dims. What builders, passes and files produce goes through it.
+// "node 7 (linear in layers.3.mlp)", for messages. `node` may be out of range.
+std::string NodeLabel(const Graph& graph, int32_t node);
+
+// The types of one application: checks attributes, slots and the roles of inputs, then runs the op's shape rule.
+// Outputs of `node` are not looked at. Errors begin with the op.
+absl::StatusOr<ops::Signature> InferNode(const Graph& graph, const Node& node);
+
+// Checks form (ids in range, order, slots, names, states read in their newest version) and runs every op's shape rule
+// again; the error names the node and the dims. What builders, passes and files produce goes through it, so that what
+// passes here has at most CONCORD_MAX_RANK dims, sizes whose products fit 62 bits, and symbols that are declared.
 absl::Status Validate(const Graph& graph);
 
 // A printable listing, one node a line: "%12 = linear(%11, layers.0.q) {heads=8}  f32[n_tokens, 8, 64]".

@@ -44,4 +44,7 @@ struct Module {
   int64_t max_context = 0;  // tokens the model was made for; 0 = unlimited
 };
 
+// Validate(main), and that weights and state groups fit its values.
+absl::Status Validate(const Module& module);
+
 }  // namespace concord::graph
