@@ -120,6 +120,40 @@ TEST(PackingEncode, MatchesTheRuleOfQ8AndQ4ByteByByte) {
   }
 }
 
+TEST(PackingEncode, Mxfp4TakesTheBestPowerOfTwo) {
+  const auto values = Gaussian(32 * 300, 1, 16);
+  const auto got = RoundTrip(*Find("mxfp4"), values);
+  double best_sum = 0;
+  for (size_t i = 0; i < values.size(); i += 32) {
+    double best = std::numeric_limits<double>::infinity();
+    for (int exponent = -8; exponent < 8; ++exponent) {
+      double sum = 0;
+      for (size_t j = i; j < i + 32; ++j) {
+        double least = std::numeric_limits<double>::infinity();
+        for (double level : {0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0}) {
+          least = std::min(least, std::fabs(std::fabs(double{values[j]}) - std::ldexp(level, exponent)));
+        }
+        sum += least * least;
+      }
+      best = std::min(best, sum);
+    }
+    best_sum += best;
+  }
+  EXPECT_LE(SquaredError(got, values), best_sum * 1.005);
+}
+
+TEST(PackingEncode, Mxfp4RoundsTiesToTheEvenCode) {
+  std::vector<float> values(32, 6.0f), want(32, 6.0f);
+  const float ties[][2] = {{0.25f, 0}, {0.75f, 1}, {1.25f, 1}, {1.75f, 2}, {2.5f, 2}, {3.5f, 4}, {5, 4}, {0.26f, 0.5f}};
+  for (int i = 0; i < 8; ++i) {
+    values[i] = ties[i][0];
+    want[i] = ties[i][1];
+    values[16 + i] = -ties[i][0];
+    want[16 + i] = -ties[i][1];
+  }
+  EXPECT_EQ(RoundTrip(*Find("mxfp4"), values), want);
+}
+
 TEST(PackingEncode, ZerosStayZeros) {
   for (const Packing* packing : Writable()) {
     const std::vector<float> zeros(512, 0.0f);
