@@ -35,16 +35,20 @@ class HostBindings {
     if (!status.ok()) return status;
     made.step_symbols_ = made.capacities_;
     made.data_.assign(graph.n_values(), nullptr);
+    made.checked_symbols_.reserve(graph.n_symbols());
+    made.checked_slots_.reserve(made.slot_values_.size());
     return made;
   }
 
-  // Whether a submission brings everything, large enough for its sizes. On the submitting thread; keeps nothing.
-  Status Check(const Work& work, uint64_t workspace_bytes) const {
-    std::vector<int64_t> symbols;
+  // Whether a submission brings everything, large enough for its sizes. On the submitting thread, of which a device with
+  // one queue has one at a time; allocates nothing and touches nothing that Begin reads or writes.
+  Status Check(const Work& work, uint64_t workspace_bytes) {
+    std::vector<int64_t>& symbols = checked_symbols_;
     Status status = ReadSymbols(ArrayView<concord_symbol_value>(ArrayOf(work.values)), &capacities_, &symbols);
     if (!status.ok()) return status;
     bool workspace = workspace_bytes == 0;
-    std::vector<bool> bound(slot_values_.size());
+    std::vector<char>& bound = checked_slots_;
+    bound.assign(slot_values_.size(), 0);
     for (const concord_binding& b : work.bindings) {
       status = CheckBinding(b, symbols);
       if (!status.ok()) return status;
@@ -54,7 +58,7 @@ class HostBindings {
         }
         workspace = true;
       } else {
-        bound[b.slot] = true;
+        bound[b.slot] = 1;
       }
     }
     if (!workspace) return Error(CONCORD_INVALID_ARGUMENT, "no workspace is bound; this program needs ", workspace_bytes, " bytes");
@@ -241,6 +245,8 @@ class HostBindings {
   std::vector<concord_binding> fixed_;  // by slot: what prepare bound
   std::vector<uint64_t> offsets_;      // by value
   std::vector<int64_t> capacities_, step_symbols_;
+  std::vector<int64_t> checked_symbols_;  // room for Check
+  std::vector<char> checked_slots_;
   std::vector<char*> data_;  // by value, of the present step
   uint64_t planned_bytes_ = 0;
   char* scratch_ = nullptr;

@@ -13,6 +13,9 @@ namespace {
 
 HostServices* Self(void* user) { return static_cast<HostServices*>(user); }
 
+// More than any machine has today; sanitizers end the process when malloc is asked for such sizes.
+constexpr uint64_t kMostBytes = uint64_t{1} << 39;
+
 // Stands in the bytes before each allocation.
 struct Header {
   void* base;
@@ -54,8 +57,9 @@ uint64_t HostServices::NowNs() {
 }
 
 void* HostServices::Alloc(uint64_t size_bytes, uint64_t align_bytes) {
+  if (align_bytes == 0 || (align_bytes & (align_bytes - 1)) != 0) return nullptr;
+  if (size_bytes > kMostBytes) return nullptr;
   const uint64_t align = std::max<uint64_t>(align_bytes, alignof(Header));
-  if ((align & (align - 1)) != 0) return nullptr;
   uint64_t total = 0;
   if (__builtin_add_overflow(size_bytes, align + sizeof(Header), &total)) return nullptr;
   void* base = std::malloc(total);
