@@ -1,0 +1,113 @@
+#include <benchmark/benchmark.h>
+
+#include <cstring>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "kernels/cpu/kernel_table.h"
+#include "kernels/cpu/linear.h"
+#include "kernels/cpu/quantized_rows.h"
+
+// One core. Matrix-vector: weights larger than the caches stream from memory; GB/s of weights. Matrix-matrix: 512 rows
+// of x; GOPS (a multiply-add is 2). Random codes, scales of 1e-3: the values do not matter, the bits of each field do.
+namespace concord::kernels {
+namespace {
+
+constexpr int64_t kK = 2048;
+
+struct Operands {
+  Operands(const packing::Packing& p, bool int8, int64_t n_rows, int64_t m_rows) : packing(p), n(n_rows), m(m_rows) {
+    std::mt19937_64 rng(1);
+    weights.resize(static_cast<size_t>(n * p.Bytes(kK)));
+    // Bytes below 0x1c never make a half or a float that is infinite or NaN.
+    for (size_t i = 0; i + 8 <= weights.size(); i += 8) {
+      const uint64_t bits = rng() & 0x1b1b1b1b1b1b1b1bu;
+      std::memcpy(weights.data() + i, &bits, 8);
+    }
+    std::vector<float> f(static_cast<size_t>(m * kK));
+    for (float& v : f) v = static_cast<float>(static_cast<int64_t>(rng())) * 1e-19f;
+    if (int8) {
+      x.resize(static_cast<size_t>(m * QuantizedRowBytes(kK)));
+      Kernels().quantize_rows(f.data(), kK, m, kK, x.data());
+    } else {
+      x.resize(f.size() * 4);
+      std::memcpy(x.data(), f.data(), x.size());
+    }
+    y.resize(static_cast<size_t>(m * n));
+    tile.packing = &packing;
+    tile.weights = weights.data();
+    tile.row_stride_bytes = p.Bytes(kK);
+    tile.n_end = n;
+    tile.k = kK;
+    tile.x = x.data();
+    tile.x_stride_bytes = int8 ? QuantizedRowBytes(kK) : kK * 4;
+    tile.m_end = m;
+    tile.y = y.data();
+    tile.y_stride = n;
+  }
+  const packing::Packing& packing;
+  int64_t n, m;
+  std::vector<uint8_t> weights, x;
+  std::vector<float> y;
+  LinearTile tile;
+};
+
+void RunLinear(benchmark::State& state, const LinearKernel* kernel, const packing::Packing* packing, int64_t n, int64_t m) {
+  Operands operands(*packing, std::strcmp(kernel->arithmetic, "int8/32") == 0, n, m);
+  std::vector<uint8_t> scratch(static_cast<size_t>(kernel->scratch_bytes(kK, m)) + 64);
+  operands.tile.scratch = scratch.data() + (64 - reinterpret_cast<uintptr_t>(scratch.data()) % 64);
+  for (auto _ : state) {
+    // Tiles as a backend cuts them, so that the pass over the end of a tile is counted too.
+    for (int64_t begin = 0; begin < n; begin += 256) {
+      LinearTile tile = operands.tile;
+      tile.n_begin = begin;
+      tile.n_end = std::min(n, begin + 256);
+      kernel->run(tile);
+    }
+    benchmark::ClobberMemory();
+  }
+  const double rounds = static_cast<double>(state.iterations());
+  using benchmark::Counter;
+  state.counters["GB/s"] = Counter(rounds * static_cast<double>(operands.weights.size()) * 1e-9, Counter::kIsRate);
+  state.counters["GOPS"] = Counter(rounds * 2e-9 * static_cast<double>(n * m * kK), Counter::kIsRate);
+}
+
+void Register() {
+  int32_t count = 0;
+  const LinearKernel* kernels = LinearKernels(BestIsa(), &count);
+  for (int32_t i = 0; i < count; ++i) {
+    const LinearKernel* kernel = &kernels[i];
+    const packing::Packing* packing = packing::Find(kernel->packing);
+    if (packing == nullptr) continue;
+    const std::string name = std::string(kernel->packing) + "/" + kernel->arithmetic;
+    const int64_t stream = (100 << 20) / packing->Bytes(kK) / 256 * 256;
+    for (int64_t m : {1, 2, 4, 8, 512}) {
+      const int64_t n = m == 512 ? 512 : stream;
+      benchmark::RegisterBenchmark(("linear/" + name + "/rows:" + std::to_string(m)).c_str(),
+                                   [=](benchmark::State& s) { RunLinear(s, kernel, packing, n, m); })
+          ->Unit(benchmark::kMillisecond);
+    }
+  }
+}
+
+// What the memory gives one core: the sum of 256 MiB.
+void ReadMemory(benchmark::State& state) {
+  std::vector<uint64_t> data(32 << 20, 1);
+  for (auto _ : state) {
+    uint64_t sum[8] = {};
+    for (size_t i = 0; i < data.size(); i += 8) {
+      for (size_t j = 0; j < 8; ++j) sum[j] += data[i + j];
+    }
+    benchmark::DoNotOptimize(sum);
+  }
+  state.counters["GB/s"] = benchmark::Counter(static_cast<double>(state.iterations()) * static_cast<double>(data.size()) * 8e-9,
+                                              benchmark::Counter::kIsRate);
+}
+BENCHMARK(ReadMemory)->Unit(benchmark::kMillisecond);
+
+}  // namespace
+
+void RegisterLinearBenchmarks() { Register(); }
+
+}  // namespace concord::kernels
