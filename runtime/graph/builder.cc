@@ -16,11 +16,6 @@ ops::Attrs DropDefaults(const ops::OpDef& op, const ops::Attrs& attrs) {
   return kept;
 }
 
-bool Same(const WeightSource& a, const WeightSource& b) {
-  return a.tensor == b.tensor && a.transpose == b.transpose && a.add == b.add && a.row_begin == b.row_begin &&
-         a.row_count == b.row_count && a.values == b.values;
-}
-
 // Argument → input slot; unknown and repeated slots are errors.
 absl::Status PlaceArgs(const ops::OpDef& op, const std::vector<Builder::Arg>& args, Node* node) {
   node->inputs.assign(op.inputs.size(), kNoValue);
@@ -93,7 +88,7 @@ ValueId Builder::Weight(const std::string& name, ops::TensorType type, WeightSou
     return id;
   }
   for (const graph::Weight& weight : module_.weights) {
-    const bool same = weight.value == known && module_.main.values[known].type == type && Same(weight.source, source);
+    const bool same = weight.value == known && module_.main.values[known].type == type && weight.source == source;
     if (same) return known;
   }
   Fail(absl::InvalidArgumentError(absl::StrCat("two different values are named '", full, "'")));

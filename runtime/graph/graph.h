@@ -19,6 +19,8 @@ struct Value {
   Role role = Role::kIntermediate;
   std::string name;             // "tokens", "layers.0.q": unique among inputs, weights and states
   ValueId alias_of = kNoValue;  // a state after a write: the state from outside whose storage it shares
+
+  bool operator==(const Value&) const = default;
 };
 
 // One application of an op. Inputs and outputs follow the op's slots; absent optional inputs are kNoValue.
@@ -27,18 +29,24 @@ struct Node {
   ops::Attrs attrs;  // only what differs from the op's defaults
   std::vector<ValueId> inputs, outputs;
   std::string scope;  // where in the model, for messages: "layers.3.mlp"
+
+  bool operator==(const Node&) const = default;
 };
 
 struct NamedOutput {
   std::string name;  // "logits", "hidden"
   ValueId value = kNoValue;
+
+  bool operator==(const NamedOutput&) const = default;
 };
 
 // A size that varies: by step, or fixed when a program is prepared. Dims name symbols by their interned name.
 struct Symbol {
-  std::string name;
+  std::string name;  // letters, digits and underscores, no digit first
   int64_t min = 0;
   int64_t max = INT32_MAX;
+
+  bool operator==(const Symbol&) const = default;
 };
 
 // Ops over values, in an order in which every value is made before it is used. A plain value: copy it freely.
@@ -54,6 +62,8 @@ struct Graph {
   ValueId FindOutput(absl::string_view name) const;    // kNoValue when absent
   std::vector<int32_t> Readers(ValueId id) const;      // the nodes that read it, ascending; aliases not followed
   int32_t Producer(ValueId id) const;                  // the node that makes it, or -1
+
+  bool operator==(const Graph&) const = default;
 };
 
 // "node 7 (linear in layers.3.mlp)", for messages. `node` may be out of range.

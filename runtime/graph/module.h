@@ -13,14 +13,18 @@ struct WeightSource {
   std::string tensor;          // name in the file; empty: `values` holds it
   bool transpose = false;      // the file has [in, out] (Conv1D of gpt2)
   double add = 0;              // added to every element ((1 + w) norms read plainly)
-  int64_t row_begin = 0;       // rows [row_begin, row_begin + row_count) of the tensor's first dim, without a copy
+  int64_t row_begin = 0;       // rows [row_begin, row_begin + row_count) of its first dim, after `transpose`
   int64_t row_count = -1;      // -1: all
   std::vector<float> values;   // computed at load (rope tables)
+
+  bool operator==(const WeightSource&) const = default;
 };
 
 struct Weight {
   ValueId value = kNoValue;
   WeightSource source;
+
+  bool operator==(const Weight&) const = default;
 };
 
 // State of one kind that layers share the layout of: block tables and slots are per group (DESIGN D4).
@@ -30,6 +34,8 @@ struct StateGroup {
   int64_t window = 0;                               // tokens that stay visible, for kind window
   int64_t block_tokens = 0;                         // tokens a block
   std::vector<ValueId> states;                      // the K and V of every layer
+
+  bool operator==(const StateGroup&) const = default;
 };
 
 // A model as the runtime sees it: a graph over one weight table and one set of state groups. The inputs of `main`:
@@ -42,6 +48,8 @@ struct Module {
   std::vector<StateGroup> state_groups;
   int64_t n_vocab = 0;
   int64_t max_context = 0;  // tokens the model was made for; 0 = unlimited
+
+  bool operator==(const Module&) const = default;
 };
 
 // Validate(main), and that weights and state groups fit its values.

@@ -25,11 +25,19 @@ const Symbol* FindSymbol(const Graph& graph, absl::string_view name) {
   return nullptr;
 }
 
+// Names of symbols are words, so that "n_seqs+1" can be read back.
+bool IsWord(const std::string& name) {
+  const auto letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; };
+  const auto digit = [](char c) { return c >= '0' && c <= '9'; };
+  return !name.empty() && letter(name[0]) &&
+         std::all_of(name.begin(), name.end(), [&](char c) { return letter(c) || digit(c); });
+}
+
 absl::Status CheckSymbols(const Graph& graph) {
   std::set<std::string> names;
   for (const Symbol& s : graph.symbols) {
-    if (s.name.empty() || !names.insert(s.name).second) {
-      return Invalid(absl::StrCat("symbol '", s.name, "' is declared twice or has no name"));
+    if (!IsWord(s.name) || !names.insert(s.name).second) {
+      return Invalid(absl::StrCat("symbol '", s.name, "' is declared twice or is no word"));
     }
     if (s.min < 0 || s.max < s.min || s.max > kMaxDim) {
       return Invalid(
@@ -218,17 +226,25 @@ absl::Status CheckInput(const Graph& graph, const ops::Slot& slot, ValueId id) {
   return absl::OkStatus();
 }
 
+// Beyond kinds and names: sane numbers, so that shape rules may add and multiply them.
+absl::Status CheckAttrs(const Node& node) {
+  CONCORD_RETURN_IF_ERROR(node.op->CheckAttrs(node.attrs));
+  for (const auto& [key, value] : node.attrs.values()) {
+    const auto* f = std::get_if<double>(&value);
+    const auto* i = std::get_if<int64_t>(&value);
+    if ((f != nullptr && !std::isfinite(*f)) || (i != nullptr && (*i > kMaxDim || *i < -kMaxDim))) {
+      return Invalid(absl::StrCat(node.op->name, ": attribute '", key, "' is ", ops::ToString(value),
+                                  ", which is not finite or far too large"));
+    }
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 absl::StatusOr<ops::Signature> InferNode(const Graph& graph, const Node& node) {
   if (node.op == nullptr) return Invalid("a node without an op");
-  CONCORD_RETURN_IF_ERROR(node.op->CheckAttrs(node.attrs));
-  for (const auto& [key, value] : node.attrs.values()) {
-    const double* number = std::get_if<double>(&value);
-    if (number != nullptr && !std::isfinite(*number)) {
-      return Invalid(absl::StrCat(node.op->name, ": attribute '", key, "' is ", *number, ", want a finite number"));
-    }
-  }
+  CONCORD_RETURN_IF_ERROR(CheckAttrs(node));
   if (node.inputs.size() != node.op->inputs.size()) {
     return Invalid(
         absl::StrCat(node.op->name, ": it has ", node.inputs.size(), " inputs, want ", node.op->inputs.size()));
