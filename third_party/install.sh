@@ -32,7 +32,7 @@ root_prefix() {
 apt() {
   local prefix=()
   [[ -z "$as_root" ]] || prefix=("$as_root")
-  "${prefix[@]}" env DEBIAN_FRONTEND=noninteractive apt-get "$@" >&2
+  "${prefix[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq "$@" >/dev/null  # errors still show
 }
 
 # The package lists are stale or absent when a package has no candidate version.
@@ -44,9 +44,9 @@ lists_know() {
 }
 
 install() {
-  local options=(-y -q --no-install-recommends -o Dpkg::Use-Pty=0)
+  local options=(-y --no-install-recommends -o Dpkg::Use-Pty=0)
   lists_know "$@" && apt install "${options[@]}" "$@" && return
-  apt update -q && apt install "${options[@]}" "$@"
+  apt update && apt install "${options[@]}" "$@"
 }
 
 main() {
@@ -66,7 +66,7 @@ main() {
     say "  apt-get update && apt-get install -y --no-install-recommends ${missing[*]}"
     return 1
   fi
-  say "Installing ${#missing[@]} packages: ${missing[*]}"
+  say "Installing ${#missing[@]} packages (this takes a while the first time): ${missing[*]}"
   install "${missing[@]}"
 }
 

@@ -38,7 +38,7 @@ says() { grep -qF -- "$1" "$scratch/said"; }
 called() { grep -qxF -- "$1" "$scratch/log"; }
 silent() { [[ ! -e "$scratch/log" ]]; }
 refuses() { ! run "$@"; }
-install_line='noninteractive: install -y -q --no-install-recommends -o Dpkg::Use-Pty=0'
+install_line='noninteractive: -qq install -y --no-install-recommends -o Dpkg::Use-Pty=0'
 
 machine 0 no yes
 check "root installs" run demo
@@ -47,7 +47,7 @@ check "no update when the lists are there" bash -c "! grep -q update '$scratch/l
 
 machine 0 no no
 check "root with stale lists" run demo test
-check "updates first" called "noninteractive: update -q"
+check "updates first" called "noninteractive: -qq update"
 check "then installs both groups" called "$install_line lack more"
 
 machine 1000 yes yes
