@@ -3,6 +3,7 @@
 #include <cstring>
 #include <string>
 
+#include "absl/strings/str_replace.h"
 #include "runtime/text/hf_json.h"
 #include "runtime/text/no_throw.h"
 
@@ -115,8 +116,7 @@ absl::Status ReadPiece(absl::string_view bytes, Vocab* vocab) {
     return absl::InvalidArgumentError(absl::StrCat("tokenizer.model: ", name, " has the type ", type, "; want 1 to 6"));
   }
   // User-defined pieces are found in the text as it is, before spaces are marked.
-  const std::string mark = "\xE2\x96\x81";
-  for (size_t at = 0; type == 4 && (at = text.find(mark, at)) != std::string::npos;) text.replace(at, mark.size(), " ");
+  if (type == 4) text = absl::StrReplaceAll(text, {{"\xE2\x96\x81", " "}});
   vocab->tokens.push_back(std::move(text));
   vocab->scores.push_back(score);
   vocab->types.push_back(static_cast<TokenType>(type));
