@@ -1,47 +1,56 @@
 #pragma once
 
-#include <deque>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "concord/plugin.h"
-#include "runtime/graph/graph.h"
+#include "runtime/graph/memory_plan.h"
+#include "runtime/graph/partition.h"
 
 namespace concord::graph {
 
-// A whole graph in the structs of the border. Owns everything that desc() points to; immovable.
+// A partition in the form that crosses the border. Owns all that the description points to, needs the graph no longer,
+// and may be moved: pointers stay.
 class LoweredProgram {
  public:
-  // `arithmetic`: one a node ("f32", "int8/32"); empty: "f32" for all. The graph must have passed Validate and outlive
-  // this.
-  static absl::StatusOr<std::unique_ptr<LoweredProgram>> Lower(const Graph& graph, std::vector<std::string> arithmetic);
+  // A value that a binding names.
+  struct Bound {
+    ValueId value = kNoValue;
+    int32_t role = 0;  // CONCORD_ROLE_*, not WORKSPACE
+    uint32_t slot = 0;
+  };
 
-  LoweredProgram(const LoweredProgram&) = delete;
-  LoweredProgram& operator=(const LoweredProgram&) = delete;
+  // `arithmetic` holds one word ("f32", "int8/32") for each node of the partition, or is empty: "f32" for all.
+  // The graph has passed Validate(). Errors: nodes that are out of range, a wrong count of words.
+  static absl::StatusOr<LoweredProgram> Lower(const Graph& graph, const Partition& partition,
+                                              const std::vector<std::string>& arithmetic = {});
+  LoweredProgram(LoweredProgram&&) noexcept;
+  LoweredProgram& operator=(LoweredProgram&&) noexcept;
+  ~LoweredProgram();
 
-  const concord_program_desc& desc() const { return desc_; }
-  const Graph& graph() const { return *graph_; }
-  // Values keep their numbers: the index in desc().values is the ValueId.
-  // The slot that bindings name a value by; CONCORD_NONE for what lives in the workspace.
-  uint32_t slot(ValueId value) const { return values_[value].slot; }
-  // The index of a symbol in desc().symbols; CONCORD_NONE for one that the graph does not have.
+  const concord_program_desc& desc() const;
+
+  // Graph value → index in desc().values, and back; CONCORD_NONE and kNoValue where there is none.
+  uint32_t index(ValueId value) const;
+  ValueId value(uint32_t index) const;
+  // Symbol → index in desc().symbols, for concord_symbol_value; CONCORD_NONE for an unknown one. All symbols of the
+  // graph are there, in its order.
   uint32_t symbol(absl::string_view name) const;
-  void SetArithmetic(uint32_t node, const std::string& arithmetic);
+
+  // Every slot in ascending order: slots are 0, 1, 2, ... Versions of a state after a write have none of their own.
+  const std::vector<Bound>& bound() const;
+  // The slot of a value; of a later version of a state, that of the state. CONCORD_NONE where it has none.
+  uint32_t slot(ValueId value) const;
+
+  // The plan of the same partition as concord_prepare_args.value_offsets.
+  std::vector<uint64_t> ValueOffsets(const MemoryPlan& plan) const;
+
+  struct Storage;  // in lower.cc
 
  private:
-  explicit LoweredProgram(const Graph& graph) : graph_(&graph) {}
-  absl::Status LowerValue(ValueId id, uint32_t* next_slot);
-  void LowerNode(const Node& node, const std::string& arithmetic);
-
-  const Graph* graph_;
-  std::vector<concord_symbol> symbols_;
-  std::vector<concord_value_desc> values_;
-  std::vector<concord_op_desc> ops_;
-  std::deque<std::string> text_;
-  std::deque<std::vector<uint32_t>> indices_;
-  std::deque<std::vector<concord_attr>> attrs_;
-  concord_program_desc desc_{};
+  explicit LoweredProgram(std::unique_ptr<Storage> storage);
+  std::unique_ptr<Storage> storage_;
 };
 
 }  // namespace concord::graph

@@ -1,112 +1,119 @@
 #include "runtime/graph/memory_plan.h"
 
 #include <algorithm>
-#include <numeric>
-
-#include "runtime/base/checked.h"
+#include <set>
 
 namespace concord::graph {
 namespace {
 
-struct Interval {
+struct Life {
   ValueId value;
-  int32_t first, last;  // nodes, both inclusive
-  int64_t bytes;
+  int32_t first, last;  // nodes: the one that makes it, the last that reads it
+  uint64_t bytes;       // rounded up to the alignment
+  uint64_t offset = 0;
+
+  bool Meets(const Life& o) const { return first <= o.last && o.first <= last; }
+  bool Overlaps(const Life& o) const { return offset < o.offset + o.bytes && o.offset < offset + bytes; }
 };
 
-bool IsOutput(const Graph& graph, ValueId id) {
-  return std::any_of(graph.outputs.begin(), graph.outputs.end(), [&](const NamedOutput& o) { return o.value == id; });
-}
+// A total that stays far from the end of 64 bits whatever is added up.
+constexpr uint64_t kMaxBytes = uint64_t{1} << 62;
 
-// Values that the plan places. Those that nobody reads are given a place too: their maker writes them.
-absl::StatusOr<std::vector<Interval>> Intervals(const Graph& graph, const SymbolValues& symbols, int64_t align) {
-  std::vector<int32_t> last(graph.values.size(), -1);
-  for (size_t n = 0; n < graph.nodes.size(); ++n) {
+absl::StatusOr<std::vector<Life>> Lives(const Graph& graph, const Partition& partition, const SymbolValues& capacities,
+                                        uint64_t align_bytes) {
+  CONCORD_ASSIGN_OR_RETURN(const std::vector<Use> use, ClassifyValues(graph, partition));
+  std::vector<Life> lives;
+  std::vector<int32_t> at(graph.values.size(), -1);
+  uint64_t sum = 0;
+  for (int32_t n : partition.nodes) {
     for (ValueId id : graph.nodes[n].inputs) {
-      if (id != kNoValue) last[id] = static_cast<int32_t>(n);
+      if (id != kNoValue && at[id] >= 0) lives[at[id]].last = n;
     }
-  }
-  std::vector<Interval> intervals;
-  for (size_t n = 0; n < graph.nodes.size(); ++n) {
     for (ValueId id : graph.nodes[n].outputs) {
-      if (id == kNoValue) continue;
-      const Value& value = graph.value(id);
-      if (value.role != Role::kIntermediate || value.alias_of != kNoValue || IsOutput(graph, id)) continue;
-      absl::StatusOr<int64_t> bytes = BytesOf(value.type, symbols);
-      if (!bytes.ok()) return Annotate(bytes.status(), absl::StrCat(graph.nodes[n].scope, ": ", graph.nodes[n].op->name));
-      int64_t padded = 0;
-      if (!CheckedAdd(*bytes, align - 1, &padded)) return absl::InvalidArgumentError("a value's size leaves 64 bits");
-      const auto first = static_cast<int32_t>(n);
-      intervals.push_back({id, first, std::max(first, last[id]), padded / align * align});
+      if (use[id] != Use::kWorkspace) continue;
+      CONCORD_ASSIGN_OR_RETURN(const int64_t size, ResolveBytes(graph.values[id].type, capacities));
+      if (static_cast<uint64_t>(size) > kMaxBytes || align_bytes > kMaxBytes) {
+        return absl::OutOfRangeError(absl::StrCat("value ", id, " of ", NodeLabel(graph, n), " has ", size, " bytes"));
+      }
+      const uint64_t bytes = (static_cast<uint64_t>(size) + align_bytes - 1) / align_bytes * align_bytes;
+      if ((sum += bytes) > kMaxBytes) return absl::OutOfRangeError("the intermediate values have more than 2^62 bytes");
+      at[id] = static_cast<int32_t>(lives.size());
+      lives.push_back({id, n, n, bytes});
     }
   }
-  return intervals;
+  return lives;
 }
 
-// The lowest gap of `bytes` between the placed values that are alive together with `candidate`.
-int64_t LowestGap(const Interval& candidate, const std::vector<Interval>& placed, const std::vector<int64_t>& offsets) {
-  std::vector<std::pair<int64_t, int64_t>> taken;
-  for (const Interval& other : placed) {
-    if (other.last < candidate.first || candidate.last < other.first) continue;
-    taken.emplace_back(offsets[other.value], offsets[other.value] + other.bytes);
+// The lowest offset at which `life` meets none of `placed`, which are sorted by offset.
+uint64_t FirstFit(const Life& life, const std::vector<Life>& placed) {
+  uint64_t offset = 0;
+  for (const Life& other : placed) {
+    if (!other.Meets(life) || other.bytes == 0) continue;
+    if (other.offset >= offset + life.bytes) break;
+    offset = std::max(offset, other.offset + other.bytes);
   }
-  std::sort(taken.begin(), taken.end());
-  int64_t at = 0;
-  for (const auto& [begin, end] : taken) {
-    if (at + candidate.bytes <= begin) break;
-    at = std::max(at, end);
-  }
-  return at;
+  return offset;
 }
 
-int32_t PeakNode(const std::vector<Interval>& intervals, size_t n_nodes) {
-  std::vector<int64_t> alive(n_nodes + 1, 0);
-  for (const Interval& i : intervals) {
-    alive[i.first] += i.bytes;
-    alive[i.last + 1] -= i.bytes;
+void FindPeak(const std::vector<Life>& lives, MemoryPlan* plan) {
+  std::vector<std::pair<int32_t, int64_t>> changes;  // at node: bytes that come, or go after it
+  for (const Life& life : lives) {
+    changes.emplace_back(2 * life.first, static_cast<int64_t>(life.bytes));
+    changes.emplace_back(2 * life.last + 1, -static_cast<int64_t>(life.bytes));
   }
-  std::partial_sum(alive.begin(), alive.end(), alive.begin());
-  return n_nodes == 0 ? -1 : static_cast<int32_t>(std::max_element(alive.begin(), alive.end()) - alive.begin());
+  std::sort(changes.begin(), changes.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+  uint64_t live = 0;
+  for (const auto& [when, bytes] : changes) {
+    live += static_cast<uint64_t>(bytes);
+    if (live > plan->peak_bytes) plan->peak_bytes = live, plan->peak_node = when / 2;
+  }
+  for (const Life& life : lives) {  // largest first, as they are sorted
+    const bool there = life.first <= plan->peak_node && plan->peak_node <= life.last && life.bytes > 0;
+    if (there) plan->peak_values.push_back(life.value);
+  }
 }
 
 }  // namespace
 
-absl::StatusOr<int64_t> BytesOf(const ops::TensorType& type, const SymbolValues& symbols) {
-  std::vector<int64_t> dims;
-  for (const ops::Dim& dim : type.dims) {
-    int64_t extent = dim.value;
-    if (!dim.is_constant()) {
-      const auto it = std::find_if(symbols.begin(), symbols.end(), [&](const auto& s) { return s.first == dim.symbol; });
-      if (it == symbols.end()) return absl::InvalidArgumentError(absl::StrCat("no value is given for the symbol ", dim.symbol));
-      extent += it->second;
-    }
-    dims.push_back(extent);
+absl::StatusOr<MemoryPlan> PlanMemory(const Graph& graph, const Partition& partition, const SymbolValues& capacities,
+                                      uint64_t align_bytes) {
+  if (align_bytes == 0 || (align_bytes & (align_bytes - 1)) != 0) {
+    return absl::InvalidArgumentError(absl::StrCat("the alignment is ", align_bytes, ", want a power of two"));
   }
-  CONCORD_ASSIGN_OR_RETURN(const int64_t elems, CheckedProduct(dims));
-  const int64_t bytes = type.packing->Bytes(elems);
-  if (bytes < 0) return absl::InvalidArgumentError(absl::StrCat(type.ToString(), " has no whole number of blocks in 64 bits"));
-  return bytes;
-}
-
-absl::StatusOr<MemoryPlan> PlanMemory(const Graph& graph, const SymbolValues& capacities, int64_t align_bytes) {
-  CONCORD_ASSIGN_OR_RETURN(std::vector<Interval> intervals, Intervals(graph, capacities, align_bytes));
+  CONCORD_ASSIGN_OR_RETURN(std::vector<Life> lives, Lives(graph, partition, capacities, align_bytes));
+  std::sort(lives.begin(), lives.end(),
+            [](const Life& a, const Life& b) { return a.bytes != b.bytes ? a.bytes > b.bytes : a.value < b.value; });
   MemoryPlan plan;
   plan.offsets.assign(graph.values.size(), MemoryPlan::kNoOffset);
-  plan.peak_node = PeakNode(intervals, graph.nodes.size());
-  // Largest first, each at the lowest place where it fits: small values fill the gaps between large ones.
-  std::stable_sort(intervals.begin(), intervals.end(), [](const Interval& a, const Interval& b) { return a.bytes > b.bytes; });
-  std::vector<Interval> placed;
-  for (const Interval& interval : intervals) {
-    const int64_t at = LowestGap(interval, placed, plan.offsets);
-    int64_t end = 0;
-    if (!CheckedAdd(at, interval.bytes, &end) || !CheckedAdd(plan.sum_bytes, interval.bytes, &plan.sum_bytes)) {
-      return absl::ResourceExhaustedError("the workspace leaves 64 bits");
-    }
-    plan.offsets[interval.value] = at;
-    plan.total_bytes = std::max(plan.total_bytes, end);
-    placed.push_back(interval);
+  std::vector<Life> placed;
+  for (Life& life : lives) {
+    life.offset = FirstFit(life, placed);
+    plan.offsets[life.value] = life.offset;
+    plan.total_bytes = std::max(plan.total_bytes, life.offset + life.bytes);
+    const auto by_offset = [](const Life& a, const Life& b) { return a.offset < b.offset; };
+    placed.insert(std::upper_bound(placed.begin(), placed.end(), life, by_offset), life);
   }
+  FindPeak(lives, &plan);
   return plan;
+}
+
+absl::StatusOr<std::vector<std::pair<int32_t, int32_t>>> MemoryHazards(const Graph& graph, const Partition& partition,
+                                                                       const SymbolValues& capacities,
+                                                                       const MemoryPlan& plan) {
+  CONCORD_ASSIGN_OR_RETURN(std::vector<Life> lives, Lives(graph, partition, capacities, 1));
+  for (Life& life : lives) life.offset = plan.offsets[life.value];
+  std::set<std::pair<int32_t, int32_t>> hazards;
+  for (const Life& later : lives) {
+    for (const Life& earlier : lives) {
+      if (earlier.last >= later.first || !earlier.Overlaps(later)) continue;
+      hazards.emplace(earlier.first, later.first);
+      for (int32_t reader : graph.Readers(earlier.value)) {
+        if (std::binary_search(partition.nodes.begin(), partition.nodes.end(), reader))
+          hazards.emplace(reader, later.first);
+      }
+    }
+  }
+  return std::vector<std::pair<int32_t, int32_t>>(hazards.begin(), hazards.end());
 }
 
 }  // namespace concord::graph

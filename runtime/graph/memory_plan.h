@@ -1,37 +1,44 @@
 #pragma once
 
 #include <cstdint>
-#include <string>
 #include <utility>
 #include <vector>
 
-#include "runtime/graph/graph.h"
+#include "runtime/graph/partition.h"
+#include "runtime/graph/sizes.h"
 
 namespace concord::graph {
 
-// Capacities or step values of symbols, by name.
-using SymbolValues = std::vector<std::pair<std::string, int64_t>>;
-
-// Where intermediate values live in one workspace, so that values which are never alive together share memory.
+// Where the intermediate values of a partition lie in its workspace.
 //
-// Alive means: from the node that makes a value to the last that reads it, in the order of the list. An executor that
-// runs nodes in another order must wait for the memory too: where two values overlap, the maker of the later one starts
-// only when the readers (and the maker) of the earlier one are done. Offsets cross the border in
-// concord_prepare_args.value_offsets.
+// Values share memory when their lives do not meet in the order of the nodes: a value lives from the node that makes it
+// to the last that reads it, both included, so that no op reads and writes the same bytes. Inputs, outputs, states and
+// constants are bound apart and have no place here.
+//
+// Order of execution: the plan is right for ops that run in the order given. A device that starts an op as soon as its
+// inputs are there must also wait, before an op writes a value, for every earlier op that reads or writes memory which
+// overlaps it (write after read, write after write). The plan adds no edges for that: whoever executes it derives them
+// from the ranges, as concord/plugin.h says at value_offsets; MemoryHazards() lists them for tests and tools.
 struct MemoryPlan {
-  static constexpr int64_t kNoOffset = -1;  // not in the workspace: bound, an alias, or never read
+  static constexpr uint64_t kNoOffset = UINT64_MAX;
 
-  std::vector<int64_t> offsets;   // by ValueId
-  int64_t total_bytes = 0;
-  int64_t sum_bytes = 0;          // without sharing
-  int32_t peak_node = -1;         // where the most is alive
+  std::vector<uint64_t> offsets;     // by value of the graph; kNoOffset for those without a place
+  uint64_t total_bytes = 0;          // a multiple of the alignment
+  uint64_t peak_bytes = 0;           // the most that lives at one node: no plan can use less
+  int32_t peak_node = -1;            // that node; -1 where the workspace is empty
+  std::vector<ValueId> peak_values;  // what lives there, largest first
 };
 
-// The elements of a type under `symbols`, and its bytes. InvalidArgument when a symbol is missing or the size leaves 64
-// bits.
-absl::StatusOr<int64_t> BytesOf(const ops::TensorType& type, const SymbolValues& symbols);
+// First fit by size: the largest value first, each at the lowest place that is free during its life.
+// Every symbol of the graph has a value in `capacities`. align_bytes is a power of two.
+// Errors: a symbol without a value, a size that leaves 64 bits.
+absl::StatusOr<MemoryPlan> PlanMemory(const Graph& graph, const Partition& partition, const SymbolValues& capacities,
+                                      uint64_t align_bytes = 64);
 
-// Offsets are multiples of `align_bytes`, a power of two.
-absl::StatusOr<MemoryPlan> PlanMemory(const Graph& graph, const SymbolValues& capacities, int64_t align_bytes);
+// Pairs (a, b) of nodes of the partition, a before b, such that a must have finished before b starts because b writes
+// memory that a reads or writes, beyond what the values themselves order. `capacities` as for the plan.
+absl::StatusOr<std::vector<std::pair<int32_t, int32_t>>> MemoryHazards(const Graph& graph, const Partition& partition,
+                                                                       const SymbolValues& capacities,
+                                                                       const MemoryPlan& plan);
 
 }  // namespace concord::graph

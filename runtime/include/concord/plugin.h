@@ -327,6 +327,11 @@ typedef struct concord_binding {
   uint64_t size_bytes;
 } concord_binding;
 
+/* Values of role WORKSPACE share memory: value_offsets may give overlapping ranges to values whose lives do not meet in
+ * the order of concord_program_desc.ops. Running the ops in that order is right as it stands. A device that starts an
+ * op before all earlier ones have finished must derive the hazards from the ranges itself: before an op writes a value,
+ * every earlier op that reads or writes a value whose range overlaps it must have finished. No op's output overlaps its
+ * own inputs. The same holds for a state: a writer waits for the earlier readers of all values that share its storage. */
 typedef struct concord_prepare_args {
   uint32_t struct_size;
   uint32_t reserved;

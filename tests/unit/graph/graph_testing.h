@@ -74,4 +74,46 @@ class TinyLlama {
   int group_ = 0;
 };
 
+// Some nodes over f32 [n, d] with few inputs each, of which some results are outputs and some are read by nobody.
+inline Graph RandomGraph(ops::CaseRng& rng, int n_nodes) {
+  Builder b("random");
+  const ops::Dim n = ops::Dim::Symbol("n");
+  std::vector<std::vector<ValueId>> by_width(4);
+  const auto width = [](size_t w) { return static_cast<int64_t>(1 + 7 * w); };
+  for (size_t w = 0; w < by_width.size(); ++w)
+    by_width[w].push_back(b.Input(absl::StrCat("x", w), {n, width(w)}, "f32"));
+  std::vector<ValueId> made;
+  for (int i = 0; i < n_nodes; ++i) {
+    const size_t w = static_cast<size_t>(rng.Int(0, 3));
+    const auto pick = [&](size_t from) {
+      return by_width[from][static_cast<size_t>(rng.Int(0, static_cast<int64_t>(by_width[from].size()) - 1))];
+    };
+    ValueId y = kNoValue;
+    switch (rng.Int(0, 3)) {
+      case 0:
+        y = b.Apply1("add", {{"a", pick(w)}, {"b", pick(w)}});
+        break;
+      case 1:
+        y = b.Apply1("unary", {{"x", pick(w)}}, {{"kind", std::string("tanh")}});
+        break;
+      case 2:
+        y = b.Apply1("glu", {{"gate", pick(w)}, {"up", pick(w)}});
+        break;
+      default: {
+        const size_t from = static_cast<size_t>(rng.Int(0, 3));
+        const ValueId weight = b.Weight(absl::StrCat("w", i), Type("f32", {width(w), width(from)}), {.tensor = "w"});
+        y = b.Apply1("linear", {{"x", pick(from)}, {"w", weight}});
+      }
+    }
+    by_width[w].push_back(y);
+    made.push_back(y);
+  }
+  for (size_t i = 0; i < made.size(); ++i) {
+    if (i + 1 == made.size() || rng.Int(0, 9) == 0) b.Output(absl::StrCat("y", i), made[i]);
+  }
+  absl::StatusOr<Module> module = b.Finish();
+  EXPECT_TRUE(module.ok()) << module.status();
+  return module.ok() ? module->main : Graph();
+}
+
 }  // namespace concord::graph::testing
