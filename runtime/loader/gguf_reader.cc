@@ -80,11 +80,11 @@ class Reader {
     if (!cursor_.Take(&tensor_count_) || !cursor_.Take(&kv_count_)) return CutShort("its counts");
     if (kv_count_ > cursor_.remaining() / kMinKeyValueBytes) {
       return Bad("says it holds ", kv_count_, " metadata entries; the file's ", size_,
-                 " bytes have no room for them: it is damaged");
+                 " bytes have no room for them: it is damaged or was not copied whole");
     }
     if (tensor_count_ > cursor_.remaining() / kMinTensorBytes) {
       return Bad("says it holds ", tensor_count_, " tensors; the file's ", size_,
-                 " bytes have no room for them: it is damaged");
+                 " bytes have no room for them: it is damaged or was not copied whole");
     }
     return absl::OkStatus();
   }

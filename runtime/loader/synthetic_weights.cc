@@ -100,7 +100,9 @@ void FillSyntheticBlocks(const packing::Packing& type, bool ones, uint64_t seed,
   for (int64_t b = 0; b < n_blocks; ++b) {
     std::byte* block = out + b * type.block_bytes;
     for (int s = 0; s < recipe->n_scales; ++s) {
-      const uint16_t half = Half(recipe->scales[s].value);
+      // q4_0 has -8 but no 8: blocks of either sign keep the mean at zero.
+      const uint16_t sign = recipe->n_scales == 1 && b % 2 != 0 ? 0x8000 : 0;
+      const uint16_t half = Half(recipe->scales[s].value) | sign;
       std::memcpy(block + recipe->scales[s].offset, &half, sizeof(half));
     }
     for (int i = 192; q6_k && i < 208; ++i) {
