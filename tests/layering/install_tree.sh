@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# install_tree.sh SOURCE_DIR BUILD_DIR SCRATCH: installs into a scratch folder and uses nothing but that: every installed
-# header compiles in the language it is written for, the plugins export one symbol, and the examples build and pass their
-# own tests.
+# install_tree.sh SOURCE_DIR BUILD_DIR SCRATCH PROBE: installs into a scratch folder and uses nothing but that: every installed
+# header compiles in the language it is written for, the plugins export one symbol, the examples build and pass their own
+# tests, and the plugin among them is loaded by its path and computes its one op.
 set -euo pipefail
-source_dir="$1" build_dir="$2" scratch="$3"
+source_dir="$1" build_dir="$2" scratch="$3" probe="$4"
 prefix="$scratch/prefix"
 rm -rf "$scratch"
 mkdir -p "$scratch"
@@ -46,15 +46,19 @@ one_symbol() {
 build_example() {
   local name="$1"
   cmake -S "$source_dir/examples/$name" -B "$scratch/$name" -G Ninja -DCMAKE_BUILD_TYPE=Release \
-    -DCMAKE_PREFIX_PATH="$prefix" >"$scratch/$name.log" 2>&1 || { cat "$scratch/$name.log"; return 1; }
+    -DCMAKE_CXX_FLAGS="-Wall -Wextra -Werror" -DCMAKE_PREFIX_PATH="$prefix" >"$scratch/$name.log" 2>&1 ||
+    { cat "$scratch/$name.log"; return 1; }
   cmake --build "$scratch/$name"
-  (cd "$scratch/$name" && CONCORD_RUN_MODEL="$prefix/bin/run-model" ctest --output-on-failure)
 }
 
 check_headers
 while read -r plugin; do one_symbol "$plugin"; done < <(find "$prefix" "$build_dir/plugins" -name 'libconcord_backend_*.so')
-for example in "$source_dir"/examples/*/CMakeLists.txt; do
-  [[ ! -e "$example" ]] || build_example "$(basename "$(dirname "$example")")"
-done
-while read -r plugin; do one_symbol "$plugin"; done < <(find "$scratch" -name 'libconcord_backend_*.so')
+
+build_example plugin-out-of-tree
+adder="$scratch/plugin-out-of-tree/libconcord_backend_adder.so"
+one_symbol "$adder"
+"$probe" "$adder" add
+
+build_example embed-minimal
+(cd "$scratch/embed-minimal" && ctest --output-on-failure)
 echo "the install tree stands on its own"

@@ -1,5 +1,5 @@
-// layering ROOT RULES: checks every #include and the length of every source below ROOT against RULES (rules.txt says how
-// they read), prints one line a violation and exits with 1 if there was any.
+// layering ROOT RULES: checks every #include and the length of every source below ROOT against RULES (rules.txt says
+// how they read), prints one line a violation and exits with 1 if there was any.
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
@@ -106,7 +106,8 @@ Rules ReadRules(const std::string& path) {
   }
   CloseOverArrows(&rules);
   CheckNames(&rules);
-  if (rules.prefixes.empty() || rules.tree.empty() || rules.limit == 0) rules.errors.push_back("no rooms, tree or limit");
+  if (rules.prefixes.empty() || rules.tree.empty() || rules.limit == 0)
+    rules.errors.push_back("no rooms, tree or limit");
   return rules;
 }
 
@@ -151,8 +152,8 @@ std::string Judge(const Rules& rules, const Room& from, const std::string& heade
   if (const auto to = RoomOf(rules, header)) {
     if (Sees(rules, from, *to)) return "";
     const auto seen = rules.sees.find(from.name);
-    return "room '" + from.name + "' may not include room '" + to->name + "'; it sees: " +
-           (seen == rules.sees.end() ? "nothing else" : Join(seen->second));
+    return "room '" + from.name + "' may not include room '" + to->name +
+           "'; it sees: " + (seen == rules.sees.end() ? "nothing else" : Join(seen->second));
   }
   static const std::regex kStandard("[a-z_]+");  // C++ standard headers have neither a dot nor a folder
   if (!quoted && std::regex_match(header, kStandard)) return "";
