@@ -137,7 +137,7 @@ class ModelSource {
 };
 
 struct OpenOptions {
-  ProgressFn progress;     // may be empty
+  ProgressFn progress;     // called while a synthetic model is made; files are only mapped: see Prefetch. May be empty
   bool list_only = false;  // for `inspect`: tensors of types that Concord does not read are listed, not refused
 };
 
