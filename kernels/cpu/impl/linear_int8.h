@@ -27,10 +27,12 @@ struct Int8Scratch {
 template <typename F>
 CONCORD_INLINE void DecodePanel(const uint8_t* const* rows, int64_t first, int64_t count, Panel* panel) {
 #if defined(__AVX512VNNI__)
-  DecodePanelAvx512(F{}, rows, first, count, panel);
-#else
-  DecodePanelByBlocks<F>(rows, first, count, panel);
+  if constexpr (kHasFastDecode<F>) {
+    PanelSink sink{panel};
+    return DecodeTo(F{}, rows, first, count, &sink);
+  }
 #endif
+  DecodePanelByBlocks<F>(rows, first, count, panel);
 }
 
 // Four products a lane: u[r][0..3] * q[0..3].
@@ -131,6 +133,28 @@ CONCORD_INLINE void MultiplyTokens(const LinearTile& tile, const Panel* panels, 
   }
 }
 
+#if defined(__AVX512VNNI__)
+// 16 rows of W by one row of x over a whole chunk.
+template <typename F>
+CONCORD_INLINE void MultiplyOneToken(const TokenRow& x, const uint8_t* const* rows, int64_t first_block, bool first,
+                                     Panel* panel, float* sums) {
+  constexpr int kGroups = kChunk / F::kGroup;
+  DotSink<F::kGroup> sink;
+  sink.panel = panel;
+  sink.x = x.q;
+  CONCORD_UNROLL for (int g = 0; g < kGroups; ++g) {
+    sink.dot[g] = F::kOffsetShift < 0 ? __m512i{} : _mm512_set1_epi32(x.neg_sum[g] * (1 << (F::kOffsetShift & 31)));
+  }
+  DecodeTo(F{}, rows, first_block, kChunk / F::kBlockElems, &sink);
+  VecF acc = first ? VecF{} : Load(sums);
+  CONCORD_UNROLL for (int g = 0; g < kGroups; ++g) {
+    acc = Fma(ToFloat((VecI)sink.dot[g]), Load(panel->scale[g]) * Set(x.scale[g * F::kGroup / 32]), acc);
+    if (F::kHasMin) acc = Fma(Load(panel->neg_min[g]), Set(x.scaled_sum[g]), acc);
+  }
+  Store(sums, acc);
+}
+#endif
+
 CONCORD_INLINE void WriteSums(const LinearTile& tile, int64_t n0, int64_t m0, int64_t m1, const float* sums) {
   for (int64_t p = 0; p < kPassRows && n0 + p < tile.n_end; p += kPanelRows) {
     const int64_t lanes = Min(kPanelRows, tile.n_end - n0 - p);
@@ -153,6 +177,35 @@ CONCORD_INLINE void PrefetchNext(const LinearTile& tile, const uint8_t* const* r
   }
 }
 
+// One chunk of k of one pass.
+template <typename F>
+CONCORD_INLINE void PassChunk(const LinearTile& tile, const uint8_t* const* rows, int64_t panels, int64_t m0, int64_t m1,
+                              int64_t k0, Int8Scratch* scratch) {
+  const int64_t chunk = Min(kChunk, tile.k - k0);
+#if defined(__AVX512VNNI__)
+  if constexpr (kHasFastDecode<F>) {
+    if (m1 - m0 == 1 && chunk == kChunk) {
+      const TokenRow x = RowAt<F>(tile, m0, k0);
+      for (int64_t p = 0; p < panels; ++p) {
+        PrefetchNext<F>(tile, rows + p * kPanelRows, k0, chunk);
+        MultiplyOneToken<F>(x, rows + p * kPanelRows, k0 / F::kBlockElems, k0 == 0, scratch->panels,
+                            scratch->sums + p * kPanelRows);
+      }
+      return;
+    }
+  }
+#endif
+  for (int64_t p = 0; p < panels; ++p) {
+    PrefetchNext<F>(tile, rows + p * kPanelRows, k0, chunk);
+    DecodePanel<F>(rows + p * kPanelRows, k0 / F::kBlockElems, chunk / F::kBlockElems, &scratch->panels[p]);
+  }
+  if (panels == kPassPanels) {
+    MultiplyTokens<F, kPassPanels>(tile, scratch->panels, m0, m1, k0, scratch->sums);
+  } else {
+    MultiplyTokens<F, 1>(tile, scratch->panels, m0, m1, k0, scratch->sums);
+  }
+}
+
 template <typename F>
 static void RunInt8(const LinearTile& tile) {
   auto* scratch = static_cast<Int8Scratch*>(tile.scratch);
@@ -164,18 +217,7 @@ static void RunInt8(const LinearTile& tile) {
       // Rows past the end repeat the last one; their sums are not written.
       const uint8_t* rows[kPassRows];
       for (int64_t r = 0; r < kPassRows; ++r) rows[r] = weights + Min(n0 + r, tile.n_end - 1) * tile.row_stride_bytes;
-      for (int64_t k0 = 0; k0 < tile.k; k0 += kChunk) {
-        const int64_t chunk = Min(kChunk, tile.k - k0);
-        for (int64_t p = 0; p < panels; ++p) {
-          PrefetchNext<F>(tile, rows + p * kPanelRows, k0, chunk);
-          DecodePanel<F>(rows + p * kPanelRows, k0 / F::kBlockElems, chunk / F::kBlockElems, &scratch->panels[p]);
-        }
-        if (panels == kPassPanels) {
-          MultiplyTokens<F, kPassPanels>(tile, scratch->panels, m0, m1, k0, scratch->sums);
-        } else {
-          MultiplyTokens<F, 1>(tile, scratch->panels, m0, m1, k0, scratch->sums);
-        }
-      }
+      for (int64_t k0 = 0; k0 < tile.k; k0 += kChunk) PassChunk<F>(tile, rows, panels, m0, m1, k0, scratch);
       WriteSums(tile, n0, m0, m1, scratch->sums);
     }
   }

@@ -20,6 +20,7 @@
 // Files are compiled with -ffp-contract=off: what is fused is written as Fma, so a result does not depend on how a
 // compiler happened to unroll.
 #define CONCORD_INLINE static inline __attribute__((always_inline))
+#define CONCORD_INLINE_MEMBER inline __attribute__((always_inline))
 
 namespace concord::kernels::CONCORD_ISA_NAMESPACE {
 
