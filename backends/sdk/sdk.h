@@ -2,6 +2,7 @@
 
 // Everything an author of a plugin needs. Header-only C++17; depends on the standard library and concord/plugin.h.
 #include "backends/sdk/arrays.h"
+#include "backends/sdk/bindings.h"
 #include "backends/sdk/graph.h"
 #include "backends/sdk/host_device.h"
 #include "backends/sdk/inline_queue.h"

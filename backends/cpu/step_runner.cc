@@ -1,0 +1,80 @@
+#include "backends/cpu/step_runner.h"
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+namespace concord::cpu {
+namespace {
+
+// About what sleeping and being woken costs; most steps of decoding end sooner.
+constexpr auto kSpin = std::chrono::microseconds(20);
+
+void Pause() {
+#if defined(__x86_64__) || defined(__i386__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  asm volatile("yield");
+#endif
+}
+
+}  // namespace
+
+StepRunner::StepRunner(std::vector<Item> items)
+    : items_(std::move(items)), progress_(std::make_unique<Progress[]>(items_.size())) {}
+
+void StepRunner::Run(const sdk::Host& host, const Frame& frame) {
+  frame_ = &frame;
+  uint32_t widest = 1;
+  for (size_t i = 0; i < items_.size(); ++i) {
+    Progress& progress = progress_[i];
+    progress.tiles = static_cast<uint32_t>(items_[i].step->Tiles(frame));
+    progress.next.store(0, std::memory_order_relaxed);
+    progress.done.store(0, std::memory_order_relaxed);
+    widest = std::max(widest, progress.tiles);
+  }
+  // Publishing the run orders the stores above before any helper's loads. A run of single tiles wakes nobody.
+  if (widest == 1) {
+    Walk(0);
+  } else {
+    host.ParallelRun(std::min(widest, host.WorkerCount()), &StepRunner::Work, this);
+  }
+}
+
+void StepRunner::Work(void* self, uint32_t worker, int32_t) { static_cast<StepRunner*>(self)->Walk(worker); }
+
+void StepRunner::Walk(uint32_t worker) {
+  for (size_t i = 0; i < items_.size(); ++i) {
+    for (uint32_t before : items_[i].waits) WaitFor(progress_[before]);
+    Progress& progress = progress_[i];
+    uint32_t ran = 0;
+    // The load first, because a failed claim would still take the cache line from those who work.
+    while (progress.next.load(std::memory_order_relaxed) < progress.tiles) {
+      const uint32_t tile = progress.next.fetch_add(1, std::memory_order_relaxed);
+      if (tile >= progress.tiles) break;
+      items_[i].step->Run(*frame_, tile, worker);
+      ++ran;
+    }
+    if (ran != 0 && progress.done.fetch_add(ran, std::memory_order_acq_rel) + ran == progress.tiles) {
+      progress.done.notify_all();
+    }
+  }
+  // The caller returns when all is complete, not when nothing is left to claim; helpers need not stay.
+  if (worker != 0) return;
+  for (size_t i = 0; i < items_.size(); ++i) WaitFor(progress_[i]);
+}
+
+void StepRunner::WaitFor(Progress& progress) {
+  uint32_t done = progress.done.load(std::memory_order_acquire);
+  if (done == progress.tiles) return;
+  const auto until = std::chrono::steady_clock::now() + kSpin;
+  while ((done = progress.done.load(std::memory_order_acquire)) != progress.tiles) {
+    if (std::chrono::steady_clock::now() < until) {
+      Pause();
+    } else {
+      progress.done.wait(done, std::memory_order_acquire);
+    }
+  }
+}
+
+}  // namespace concord::cpu
