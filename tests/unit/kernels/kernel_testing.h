@@ -67,7 +67,7 @@ inline std::vector<uint8_t> RandomBlocks(std::mt19937& rng, const packing::Packi
       std::memcpy(block, &h, 2);
     } else if (name == "mxfp4") {
       block[0] = static_cast<uint8_t>(110 + rng() % 20);
-    } else {
+    } else if (packing.block_elems > 1) {
       for (int at : HalfOffsets(name)) {
         const uint16_t h = packing::F32ToF16(uniform(rng));
         std::memcpy(block + at, &h, 2);
