@@ -28,6 +28,7 @@ class RefArgs {
   void Set(absl::string_view slot, TensorView view) { views_.emplace_back(std::string(slot), std::move(view)); }
   bool has(absl::string_view slot) const;
   const TensorView& operator[](absl::string_view slot) const;  // inputs and outputs alike; must be present
+  const OpDef& op() const { return *op_; }
   const std::string& arithmetic() const { return arithmetic_; }
 
  private:
