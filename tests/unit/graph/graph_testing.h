@@ -3,7 +3,9 @@
 #include <string>
 
 #include "gtest/gtest.h"
+#include "ops/core/op_case.h"
 #include "runtime/graph/builder.h"
+#include "runtime/graph/evaluate.h"
 
 namespace concord::graph::testing {
 
@@ -114,6 +116,68 @@ inline Graph RandomGraph(ops::CaseRng& rng, int n_nodes) {
   absl::StatusOr<Module> module = b.Finish();
   EXPECT_TRUE(module.ok()) << module.status();
   return module.ok() ? module->main : Graph();
+}
+
+// Memory with random contents for what a graph takes from outside. Ids are those of one step of a TinyLlama: two
+// sequences, the first with 3 new tokens after 2, the second with 2 after none.
+class Bindings {
+ public:
+  static SymbolValues TinySymbols() {
+    return {{"n_tokens", 5}, {"n_seqs", 2}, {"n_outputs", 2}, {"n_blocks", 4}, {"max_blocks", 2}};
+  }
+
+  // Equal names get equal contents, whatever the ids.
+  Bindings(const Graph& graph, const SymbolValues& symbols) : views_(graph.values.size()) {
+    for (size_t id = 0; id < graph.values.size(); ++id) {
+      const Value& value = graph.values[id];
+      if (value.role == Role::kIntermediate || value.alias_of != kNoValue) continue;
+      views_[id] = View(value, symbols);
+      ops::CaseRng rng(std::hash<std::string>()(value.name));
+      ops::FillUniform(rng, views_[id]);
+      SetIds(value.name, views_[id]);
+    }
+  }
+  const std::vector<ops::TensorView>& views() const { return views_; }
+
+ private:
+  ops::TensorView View(const Value& value, const SymbolValues& symbols) {
+    memory_.emplace_back(static_cast<size_t>(ResolveBytes(value.type, symbols).value()));
+    return ops::TensorView(value.type.packing, ResolveDims(value.type, symbols).value(), memory_.back().data());
+  }
+  static void SetIds(const std::string& name, const ops::TensorView& view) {
+    const std::map<std::string, std::vector<int64_t>> ids = {
+        {"tokens", {3, 36, 0, 7, 7}},    {"positions", {2, 3, 4, 0, 1}},
+        {"kv.slots", {14, 15, 0, 8, 9}}, {"kv.block_table", {3, 0, 2, -1}},
+        {"q_start", {0, 3, 5}},          {"kv_len", {5, 2}},
+        {"output_rows", {2, 4}}};
+    const auto it = ids.find(name);
+    if (it == ids.end()) return;
+    for (size_t i = 0; i < it->second.size(); ++i) view.SetInt(static_cast<int64_t>(i), it->second[i]);
+  }
+
+  std::vector<std::vector<std::byte>> memory_;
+  std::vector<ops::TensorView> views_;
+};
+
+// The named outputs, then the states, after running the graph on the bindings that its names give.
+inline std::vector<double> Compute(const Graph& graph, const SymbolValues& symbols) {
+  const Bindings bindings(graph, symbols);
+  absl::StatusOr<Evaluation> result = Evaluate(graph, symbols, bindings.views());
+  EXPECT_TRUE(result.ok()) << result.status();
+  std::vector<double> all;
+  const auto append = [&](ValueId id) {
+    const ops::TensorView& view = result->values[id];
+    for (int64_t r = 0; r < view.rows(); ++r) {
+      for (double v : view.Row(r)) all.push_back(v);
+    }
+  };
+  if (!result.ok()) return all;
+  for (const NamedOutput& output : graph.outputs) append(output.value);
+  for (size_t id = 0; id < graph.values.size(); ++id) {
+    if (graph.values[id].role == Role::kState && graph.values[id].alias_of == kNoValue)
+      append(static_cast<ValueId>(id));
+  }
+  return all;
 }
 
 }  // namespace concord::graph::testing
