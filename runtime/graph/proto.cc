@@ -15,7 +15,7 @@ namespace {
 
 constexpr uint32_t kFormat = 1;
 constexpr int kMaxSymbols = 256;
-constexpr int kMaxItems = 1 << 20;         // values or nodes
+constexpr int kMaxItems = 1 << 16;         // values or nodes
 constexpr size_t kMaxNameBytes = 1 << 12;  // of anything
 constexpr int kMaxDepth = 8;               // messages within messages; the format needs 4
 

@@ -1,5 +1,8 @@
 #include "runtime/graph/proto.h"
 
+#include <fstream>
+#include <iterator>
+
 #include "absl/strings/str_replace.h"
 #include "gmock/gmock.h"
 #include "tests/unit/graph/graph_testing.h"
@@ -133,6 +136,14 @@ TEST(Proto, WrongShapesNameNodeAndDims) {
   m.main.values[m.main.Find("layers.0.down")].type.dims[1] = ops::Dim(47);
   EXPECT_THAT(ErrorOf(ModuleToTextProto(m)),
               HasSubstr("(linear in layers.0): linear: x is f32[n_tokens, 48] and w is f32[32, 47]"));
+}
+
+TEST(Proto, FuzzSeedsAreAccepted) {  // else they would be poor seeds
+  for (const char* name : {"attention", "feed_forward"}) {
+    std::ifstream file(absl::StrCat(CONCORD_SOURCE_DIR "/tests/fuzz/seeds/graph_proto/", name, ".textproto"));
+    const std::string text{std::istreambuf_iterator<char>(file), {}};
+    EXPECT_TRUE(ModuleFromTextProto(text).ok()) << ModuleFromTextProto(text).status();
+  }
 }
 
 TEST(Proto, CutOffOrChangedBytesAreAnError) {
