@@ -2,6 +2,7 @@
 
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "runtime/base/status.h"
@@ -34,7 +35,8 @@ class DeviceRegistry {
   // Never fails as a whole: what does not work becomes a problem.
   static DeviceRegistry Discover(Options options);
 
-  const std::vector<Entry>& devices() const { return devices_; }
+  const std::vector<Entry>& devices() const& { return devices_; }
+  std::vector<Entry> devices() && { return std::move(devices_); }  // so that `for (... : Discover({}).devices())` is safe
   const std::vector<Problem>& problems() const { return problems_; }
   HostServices& host() const { return *host_; }
   std::shared_ptr<HostServices> host_ptr() const { return host_; }

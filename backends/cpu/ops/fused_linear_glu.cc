@@ -60,6 +60,7 @@ sdk::Support Query(const sdk::Op& op) {
     checks.Need(Activation::Of(op.output(CONCORD_FUSED_LINEAR_GLU_OUT_Y)).width() == gate.fixed(0),
                 "a y whose width is not that of the weights");
     CheckGluAttributes(op, &checks);
+    checks.Need(!IsRelu(op), "act relu in one");
   }
   return checks.Answer();
 }

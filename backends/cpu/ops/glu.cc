@@ -30,6 +30,30 @@ class GluStep final : public RowStep {
   uint32_t up_, y_;
 };
 
+class ReluGluStep final : public RowStep {
+ public:
+  ReluGluStep(const kernels::KernelTable& kernels, const sdk::Op& op)
+      : RowStep(Activation::Of(op.input(CONCORD_GLU_IN_GATE))),
+        kernels_(kernels),
+        up_(op.input_index(CONCORD_GLU_IN_UP)),
+        y_(op.output_index(CONCORD_GLU_OUT_Y)) {}
+
+ private:
+  void RunRows(const Frame& frame, int64_t begin, int64_t end) const override {
+    // Through the stack, because y may be the memory of up.
+    constexpr int64_t kRun = 512;
+    float positive[kRun];
+    for (int64_t i = begin * shape().cols; i < end * shape().cols; i += kRun) {
+      const int64_t n = std::min(kRun, end * shape().cols - i);
+      kernels_.unary(kernels::Unary::kRelu, shape().data(frame) + i, positive, n);
+      kernels_.mul(positive, frame.Data<float>(up_) + i, frame.Data<float>(y_) + i, n);
+    }
+  }
+
+  const kernels::KernelTable& kernels_;
+  uint32_t up_, y_;
+};
+
 sdk::Support Query(const sdk::Op& op) {
   Checks checks(op);
   checks.Inputs({CONCORD_GLU_IN_GATE, CONCORD_GLU_IN_UP}).Outputs({CONCORD_GLU_OUT_Y});
@@ -42,6 +66,7 @@ sdk::Support Query(const sdk::Op& op) {
 }
 
 sdk::Result<std::unique_ptr<Step>> Compile(const sdk::Op& op, StepBuilder& builder) {
+  if (IsRelu(op)) return std::unique_ptr<Step>(std::make_unique<ReluGluStep>(builder.kernels(), op));
   return std::unique_ptr<Step>(std::make_unique<GluStep>(builder.kernels(), op));
 }
 

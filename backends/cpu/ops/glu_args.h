@@ -8,6 +8,13 @@
 
 namespace concord::cpu {
 
+// relu has no kernel of its own; without clamps it is two others, one after the other.
+inline bool IsRelu(const sdk::Op& op) {
+  return op.attrs().String(CONCORD_GLU_ATTR_ACT, CONCORD_GLU_DEFAULT_ACT) == "relu" &&
+         op.attrs().String(CONCORD_GLU_ATTR_CLAMP, CONCORD_GLU_DEFAULT_CLAMP) == "none" &&
+         op.attrs().Int(CONCORD_GLU_ATTR_PLUS_ONE, CONCORD_GLU_DEFAULT_PLUS_ONE) == 0;
+}
+
 // The attributes of glu, which fused_linear_glu has too under the same keys.
 inline void CheckGluAttributes(const sdk::Op& op, Checks* checks) {
   const std::string_view act = op.attrs().String(CONCORD_GLU_ATTR_ACT, CONCORD_GLU_DEFAULT_ACT);
@@ -15,7 +22,7 @@ inline void CheckGluAttributes(const sdk::Op& op, Checks* checks) {
   checks
       ->Attributes({CONCORD_GLU_ATTR_ACT, CONCORD_GLU_ATTR_CLAMP, CONCORD_GLU_ATTR_ALPHA, CONCORD_GLU_ATTR_LIMIT,
                     CONCORD_GLU_ATTR_PLUS_ONE})
-      .Need(act == "silu" || act == "gelu_tanh", sdk::Cat("act ", act))
+      .Need(act == "silu" || act == "gelu_tanh" || IsRelu(op), sdk::Cat("act ", act, " with these clamps"))
       .Need(clamp == "none" || clamp == "before" || clamp == "after", sdk::Cat("clamp ", clamp));
 }
 
