@@ -3,10 +3,9 @@
 #include <functional>
 
 #include "absl/strings/string_view.h"
+#include "concord/log_level.h"
 
 namespace concord {
-
-enum class LogLevel { kDebug = 0, kInfo = 1, kWarning = 2, kError = 3 };
 
 // Where messages go: the library itself prints nothing. Called from any thread, also concurrently; must not throw.
 // An empty function drops them.

@@ -31,4 +31,8 @@ absl::StatusOr<graph::Module> BuildModule(const loader::ModelSource& source, con
                                                "' is not one that Concord knows; it knows ", known));
 }
 
+absl::StatusOr<int64_t> MaxContext(const loader::ModelSource& source) {
+  return source.config().IntOr({"context_length", "max_position_embeddings|n_positions"}, 0);
+}
+
 }  // namespace concord::models

@@ -35,4 +35,7 @@ const std::vector<ModelDef>& AllModels();
 // for settings or tensors that do not fit it, naming the tensor, what it is and what was wanted.
 absl::StatusOr<graph::Module> BuildModule(const loader::ModelSource& source, const BuildOptions& options);
 
+// The tokens that the model was made for, before its graph is built; 0 where the file does not say.
+absl::StatusOr<int64_t> MaxContext(const loader::ModelSource& source);
+
 }  // namespace concord::models

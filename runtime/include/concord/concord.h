@@ -11,6 +11,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "concord/log_level.h"
 
 // Concord as a C++ library: load a model, make an engine on it, stream tokens from it.
 //
@@ -24,8 +25,6 @@
 // keeps its Model alive, a Stream its Engine. Every member function may be called from any thread unless it says
 // otherwise. concord/c_api.h offers the same verbs with a stable C ABI.
 namespace concord {
-
-enum class LogLevel { kDebug = 0, kInfo = 1, kWarning = 2, kError = 3 };
 
 struct LoadProgress {
   std::string stage;        // "reading weights"

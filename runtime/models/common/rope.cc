@@ -99,7 +99,9 @@ absl::Status Yarn(Scaling* s) {
   CONCORD_ASSIGN_OR_RETURN(const double mscale, config.FloatOr({"", "rope_scaling.mscale"}, 0));
   CONCORD_ASSIGN_OR_RETURN(const double mscale_all, config.FloatOr({"", "rope_scaling.mscale_all_dim"}, 0));
   CONCORD_ASSIGN_OR_RETURN(const double attn, config.FloatOr({"rope.scaling.attn_factor", "rope_scaling.attention_factor"}, 0));
-  if (!(s->original > 0)) CONCORD_ASSIGN_OR_RETURN(s->original, config.RequireFloat(kContext));
+  if (!(s->original > 0)) {
+    CONCORD_ASSIGN_OR_RETURN(s->original, config.RequireFloat(kContext));
+  }
   const double r = static_cast<double>(s->n_rot);
   const auto correction = [&](double beta) {
     return r * std::log(s->original / (2 * M_PI * beta)) / (2 * std::log(s->base));

@@ -1,0 +1,207 @@
+#include "runtime/exec/engine.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace concord::exec {
+namespace {
+
+double Seconds(std::chrono::steady_clock::duration d) { return std::chrono::duration<double>(d).count(); }
+
+// Rows that Score asks for at once: their logits must fit the output memory.
+constexpr int64_t kScoreRows = 32;
+
+}  // namespace
+
+absl::StatusOr<std::shared_ptr<EngineCore>> EngineCore::Create(std::shared_ptr<const LoadedModel> model,
+                                                               const EngineOptions& options) {
+  if (options.max_tokens_in_flight < 1 || options.max_sequences < 1 || options.kv_tokens < 0) {
+    return absl::InvalidArgumentError(absl::StrCat("engine: max_tokens_in_flight is ", options.max_tokens_in_flight,
+                                                   ", max_sequences ", options.max_sequences, ", kv_tokens ", options.kv_tokens,
+                                                   "; want at least 1, 1 and 0"));
+  }
+  auto core = std::shared_ptr<EngineCore>(new EngineCore);
+  core->model_ = model;
+  const int64_t context = model->context_tokens(), block_tokens = model->block_tokens();
+  const int64_t max_seqs = options.max_sequences;
+  // Every step can hold one token of each sequence.
+  const int64_t max_tokens = std::max(std::min(options.max_tokens_in_flight, std::max(context, max_seqs)), max_seqs);
+  const int64_t max_blocks = (context + block_tokens - 1) / block_tokens;
+  const int64_t pool_tokens = std::max(options.kv_tokens, context);
+  const int64_t n_blocks = std::max(max_blocks, (pool_tokens + block_tokens - 1) / block_tokens);
+  if (n_blocks * block_tokens > INT32_MAX) {
+    return absl::InvalidArgumentError(absl::StrCat("engine: ", pool_tokens, " KV tokens; at most ", INT32_MAX, " are possible"));
+  }
+  const int64_t max_outputs = std::max(max_seqs, std::min(kScoreRows, max_tokens));
+  CONCORD_ASSIGN_OR_RETURN(core->runner_, StepRunner::Create(model, {max_tokens, max_seqs, max_outputs, n_blocks, max_blocks}));
+  core->scheduler_ = std::make_unique<Scheduler>(Scheduler::Options{
+      max_tokens, max_seqs, block_tokens, max_blocks, static_cast<int32_t>(n_blocks)});
+  core->batch_.Reserve(max_tokens, max_seqs, max_outputs, max_blocks);
+  core->score_rows_ = std::min(kScoreRows, max_tokens);
+  core->stats_.prepares = core->runner_->prepares();
+  core->thread_ = std::thread([raw = core.get()] { raw->Loop(); });
+  return core;
+}
+
+EngineCore::~EngineCore() {
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    stopping_ = true;
+    wake_.notify_all();
+  }
+  if (thread_.joinable()) thread_.join();
+}
+
+absl::StatusOr<std::shared_ptr<StreamState>> EngineCore::Submit(const Request& request) {
+  const int64_t context = model_->context_tokens();
+  CONCORD_RETURN_IF_ERROR(Sampler::Check(request.sampling, model_->n_vocab()));
+  std::vector<int32_t> prompt = request.prompt_tokens;
+  if (prompt.empty()) {
+    CONCORD_ASSIGN_OR_RETURN(prompt, model_->Tokenize(request.prompt, request.add_bos, request.parse_special));
+  }
+  if (prompt.empty()) {
+    return absl::InvalidArgumentError("the prompt is empty and this model has no token to begin with; give it some text");
+  }
+  for (int32_t id : prompt) {
+    if (id >= 0 && id < model_->n_vocab()) continue;
+    return absl::InvalidArgumentError(absl::StrCat("the prompt has token ", id, ", want 0 to ", model_->n_vocab() - 1));
+  }
+  if (static_cast<int64_t>(prompt.size()) >= context) {
+    return absl::OutOfRangeError(absl::StrCat("the prompt has ", prompt.size(), " tokens, but the context holds ", context,
+                                              " with at least one for the answer; shorten it, or load with a larger context"));
+  }
+  if (request.max_tokens < -1) {
+    return absl::InvalidArgumentError(absl::StrCat("max_tokens is ", request.max_tokens, ", want -1 (no limit) or more"));
+  }
+  auto sequence = std::make_unique<Sequence>(request, std::move(prompt), model_->tokenizer(), context);
+  std::shared_ptr<StreamState> stream = sequence->stream();
+  if (request.max_tokens == 0) return sequence->Finish(FinishReason::kMaxTokens), stream;
+  std::lock_guard<std::mutex> lock(mutex_);
+  incoming_.push_back(std::move(sequence));
+  wake_.notify_all();
+  return stream;
+}
+
+absl::Status EngineCore::Score(const std::vector<int32_t>& tokens, const ScoreFn& on_rows) {
+  if (tokens.empty()) return absl::InvalidArgumentError("score: no tokens");
+  if (static_cast<int64_t>(tokens.size()) > model_->context_tokens()) {
+    return absl::OutOfRangeError(absl::StrCat("score: ", tokens.size(), " tokens, but the context holds ", model_->context_tokens()));
+  }
+  for (int32_t id : tokens) {
+    if (id < 0 || id >= model_->n_vocab()) {
+      return absl::InvalidArgumentError(absl::StrCat("score: token ", id, ", want 0 to ", model_->n_vocab() - 1));
+    }
+  }
+  ScoreJob job{&tokens, &on_rows, absl::OkStatus(), false};
+  std::unique_lock<std::mutex> lock(mutex_);
+  score_jobs_.push_back(&job);
+  wake_.notify_all();
+  scored_.wait(lock, [&] { return job.done; });
+  return job.status;
+}
+
+EngineStats EngineCore::stats() const {
+  std::lock_guard<std::mutex> lock(mutex_);
+  return stats_;
+}
+
+void EngineCore::Loop() {
+  while (true) {
+    ScoreJob* job = nullptr;
+    {
+      std::unique_lock<std::mutex> lock(mutex_);
+      wake_.wait(lock, [&] { return stopping_ || !incoming_.empty() || !score_jobs_.empty() || !scheduler_->idle(); });
+      if (stopping_) break;
+      while (!incoming_.empty()) {
+        scheduler_->Add(std::move(incoming_.front()));
+        incoming_.pop_front();
+      }
+      if (scheduler_->idle() && !score_jobs_.empty()) {
+        job = score_jobs_.front();
+        score_jobs_.pop_front();
+      }
+    }
+    if (job == nullptr) {
+      Step();
+      continue;
+    }
+    job->status = RunScore(*job);
+    std::lock_guard<std::mutex> lock(mutex_);
+    job->done = true;
+    scored_.notify_all();
+  }
+  Stop();
+}
+
+void EngineCore::Stop() {
+  std::lock_guard<std::mutex> lock(mutex_);
+  while (!incoming_.empty()) {
+    scheduler_->Add(std::move(incoming_.front()));
+    incoming_.pop_front();
+  }
+  scheduler_->FailAll(absl::OkStatus(), FinishReason::kCancelled);
+  for (ScoreJob* job : score_jobs_) job->status = absl::CancelledError("the engine was stopped"), job->done = true;
+  score_jobs_.clear();
+  scored_.notify_all();
+}
+
+void EngineCore::Step() {
+  const auto begin = std::chrono::steady_clock::now();
+  if (!scheduler_->Plan(&batch_)) return;
+  const auto planned = std::chrono::steady_clock::now();
+  const absl::Status status = runner_->Run(batch_);
+  const auto computed = std::chrono::steady_clock::now();
+  if (status.ok()) {
+    scheduler_->Finish(runner_->logits(), model_->n_vocab());
+  } else {
+    scheduler_->FailAll(status, FinishReason::kError);
+  }
+  std::lock_guard<std::mutex> lock(mutex_);
+  ++stats_.steps;
+  stats_.tokens += static_cast<int64_t>(batch_.tokens.size());
+  stats_.prepares = runner_->prepares();
+  stats_.device_seconds += Seconds(computed - planned);
+  stats_.host_seconds += Seconds(planned - begin) + Seconds(std::chrono::steady_clock::now() - computed);
+}
+
+absl::Status EngineCore::RunScore(const ScoreJob& job) {
+  // Nothing else runs, so the whole pool is free: blocks in order.
+  const auto n = static_cast<int64_t>(job.tokens->size()), block_tokens = model_->block_tokens();
+  std::vector<int32_t> blocks((n + block_tokens - 1) / block_tokens);
+  for (size_t b = 0; b < blocks.size(); ++b) blocks[b] = static_cast<int32_t>(b);
+  for (int64_t first = 0; first < n; first += score_rows_) {
+    const int64_t count = std::min(score_rows_, n - first);
+    batch_.Clear();
+    batch_.Add(job.tokens->data(), first, count, blocks, block_tokens);
+    for (int64_t r = 0; r < count; ++r) batch_.output_rows.push_back(static_cast<int32_t>(r));
+    CONCORD_RETURN_IF_ERROR(runner_->Run(batch_));
+    if (!(*job.on_rows)(first, count, runner_->logits())) return absl::OkStatus();
+    std::lock_guard<std::mutex> lock(mutex_);
+    if (stopping_) return absl::CancelledError("the engine was stopped");
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace concord::exec
+
+namespace concord {
+
+absl::StatusOr<Engine> Engine::Create(const Model& model, const EngineOptions& options) {
+  auto impl = std::make_shared<Impl>();
+  CONCORD_ASSIGN_OR_RETURN(impl->core, exec::EngineCore::Create(model.impl()->loaded, options));
+  return Engine(std::move(impl));
+}
+
+absl::StatusOr<Stream> Engine::Generate(const Request& request) {
+  CONCORD_ASSIGN_OR_RETURN(std::shared_ptr<exec::StreamState> state, impl_->core->Submit(request));
+  return Stream(std::make_shared<Stream::Impl>(std::move(state), impl_));
+}
+
+EngineStats Engine::stats() const { return impl_->core->stats(); }
+
+absl::Status Engine::Score(const std::vector<int32_t>& tokens,
+                           const std::function<bool(int64_t first, int64_t count, const float* logits)>& on_rows) {
+  return impl_->core->Score(tokens, on_rows);
+}
+
+}  // namespace concord

@@ -1,0 +1,164 @@
+#include "runtime/exec/loaded_model.h"
+
+#include <algorithm>
+#include <mutex>
+
+#include "runtime/exec/compile.h"
+#include "runtime/exec/demo_model.h"
+#include "runtime/exec/tokenizer_source.h"
+#include "runtime/hal/device_registry.h"
+#include "runtime/models/model.h"
+
+namespace concord::exec {
+namespace {
+
+// A context that a user did not ask for should not cost gigabytes: models of today are made for 128k tokens and more.
+constexpr int64_t kDefaultContext = 8192;
+constexpr int64_t kBlockTokens = 32;  // a block of one head of 64 in f16 is 4 KiB, a page
+
+absl::Status CheckOptions(const LoadOptions& options) {
+  static constexpr const char* kKvTypes[] = {"f32", "f16", "bf16", "q8_0"};
+  if (std::none_of(std::begin(kKvTypes), std::end(kKvTypes), [&](const char* t) { return options.kv_type == t; })) {
+    return absl::InvalidArgumentError(absl::StrCat("kv_type is '", options.kv_type, "', want f32, f16, bf16 or q8_0"));
+  }
+  if (options.compute != "fast" && options.compute != "exact") {
+    return absl::InvalidArgumentError(absl::StrCat("compute is '", options.compute, "', want fast or exact"));
+  }
+  if (options.devices.size() != 1) {
+    return absl::UnimplementedError(absl::StrCat(options.devices.size(), " devices are named; one model runs on one device"));
+  }
+  if (options.threads < 0 || options.context_tokens < 0) {
+    return absl::InvalidArgumentError("threads and context_tokens must not be negative; 0 chooses for you");
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::unique_ptr<loader::ModelSource>> OpenSource(const std::string& path, const loader::OpenOptions& options) {
+  if (!path.empty()) return loader::Open(path, options);
+  const absl::Span<const std::byte> demo = DemoModelBytes();
+  if (demo.empty()) {
+    return absl::NotFoundError("this library was built without the demo model (examples/demo-model/demo.gguf); name a model");
+  }
+  return loader::OpenMemory(demo, "built-in demo model", options);
+}
+
+absl::StatusOr<std::shared_ptr<hal::Device>> OpenDevice(const LoadOptions& options) {
+  hal::HostServices::Options host;
+  host.threads = static_cast<uint32_t>(options.threads);
+  host.pin_cores = options.pin_threads;
+  host.log = options.on_log;
+  hal::DeviceRegistry::Options registry;
+  registry.host = hal::HostServices::Create(std::move(host));
+  registry.plugin_files = options.plugins;
+  return hal::DeviceRegistry::Discover(std::move(registry)).Open(options.devices[0]);
+}
+
+// What a sequence may hold: what was asked for, within what the model was made for.
+absl::StatusOr<int64_t> ContextTokens(int64_t asked, int64_t max_context) {
+  if (asked == 0) return max_context > 0 ? std::min(max_context, kDefaultContext) : kDefaultContext;
+  if (max_context > 0 && asked > max_context) {
+    return absl::OutOfRangeError(absl::StrCat("a context of ", asked, " tokens is asked for, but this model was made for ",
+                                              max_context, "; ask for at most that"));
+  }
+  return asked;
+}
+
+int64_t StateBytesPerToken(const graph::Module& module) {
+  int64_t bytes = 0;
+  for (const graph::StateGroup& group : module.state_groups) {
+    for (graph::ValueId id : group.states) {
+      const ops::TensorType& type = module.main.value(id).type;
+      bytes += type.dims[1].value * type.packing->Bytes(type.dims[3].value);
+    }
+  }
+  return bytes;
+}
+
+}  // namespace
+
+absl::StatusOr<std::shared_ptr<const LoadedModel>> LoadedModel::Load(const std::string& path, const LoadOptions& options) {
+  CONCORD_RETURN_IF_ERROR(CheckOptions(options));
+  auto model = std::shared_ptr<LoadedModel>(new LoadedModel);
+  ProgressFn progress;
+  if (options.on_progress) {
+    progress = [&](const Progress& p) { options.on_progress({p.stage, p.done_bytes, p.total_bytes}); };
+  }
+  CONCORD_ASSIGN_OR_RETURN(model->source_, OpenSource(path, {.progress = progress}));
+  const loader::ModelSource& source = *model->source_;
+  if (absl::StatusOr<std::unique_ptr<text::Tokenizer>> tokenizer = MakeTokenizer(source); tokenizer.ok()) {
+    model->tokenizer_ = *std::move(tokenizer);
+  } else if (absl::IsNotFound(tokenizer.status())) {
+    model->tokenizer_status_ = tokenizer.status();  // tokens in, tokens out still works
+  } else {
+    return tokenizer.status();
+  }
+  models::BuildOptions build = {.kv_packing = options.kv_type, .block_tokens = kBlockTokens};
+  CONCORD_ASSIGN_OR_RETURN(build.context_tokens,
+                           ContextTokens(options.context_tokens, models::MaxContext(source).value_or(0)));
+  CONCORD_ASSIGN_OR_RETURN(model->module_, models::BuildModule(source, build));
+  CONCORD_ASSIGN_OR_RETURN(model->device_, OpenDevice(options));
+  CONCORD_RETURN_IF_ERROR(model->Compile(options));
+  CONCORD_ASSIGN_OR_RETURN(model->weights_, Weights::Load(source, model->module_, *model->device_, progress));
+  ModelInfo& info = model->info_;
+  info.name = source.name();
+  info.path = path;
+  info.architecture = source.architecture();
+  info.device = model->device_->id();
+  info.weight_bytes = model->weights_.mapped_bytes() + model->weights_.made_bytes();
+  info.n_vocab = model->module_.n_vocab;
+  info.max_context_tokens = model->module_.max_context;
+  info.context_tokens = build.context_tokens;
+  info.kv_bytes_per_token = StateBytesPerToken(model->module_);
+  return model;
+}
+
+absl::Status LoadedModel::Compile(const LoadOptions& options) {
+  CONCORD_ASSIGN_OR_RETURN(CompiledModule compiled, CompileModule(&module_, *device_, options.compute));
+  lowered_.emplace(std::move(compiled.lowered));
+  arithmetic_ = std::move(compiled.arithmetic);
+  program_ = std::move(compiled.program);
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::vector<int32_t>> LoadedModel::Tokenize(absl::string_view text, std::optional<bool> add_bos,
+                                                           bool parse_special) const {
+  if (tokenizer_ == nullptr) {
+    return absl::FailedPreconditionError(absl::StrCat(tokenizer_status_.message(), "; give token ids instead of text"));
+  }
+  return tokenizer_->Encode(text, {.add_bos = add_bos, .parse_special = parse_special});
+}
+
+}  // namespace concord::exec
+
+namespace concord {
+
+absl::StatusOr<Model> Model::Load(const std::string& path, const LoadOptions& options) {
+  try {
+    auto impl = std::make_shared<Impl>();
+    CONCORD_ASSIGN_OR_RETURN(impl->loaded, exec::LoadedModel::Load(path, options));
+    return Model(std::move(impl));
+  } catch (const std::bad_alloc&) {
+    return absl::ResourceExhaustedError(absl::StrCat(path, ": out of memory while loading"));
+  }
+}
+
+const ModelInfo& Model::info() const { return impl_->loaded->info(); }
+
+absl::StatusOr<std::vector<int32_t>> Model::Tokenize(absl::string_view text, std::optional<bool> add_bos,
+                                                     bool parse_special) const {
+  return impl_->loaded->Tokenize(text, add_bos, parse_special);
+}
+
+std::string Model::TokenText(int32_t id) const {
+  const text::Tokenizer* tokenizer = impl_->loaded->tokenizer();
+  return tokenizer == nullptr ? "" : std::string(tokenizer->Piece(id));
+}
+
+std::string Model::Detokenize(const std::vector<int32_t>& ids) const {
+  const text::Tokenizer* tokenizer = impl_->loaded->tokenizer();
+  return tokenizer == nullptr ? "" : tokenizer->Decode(ids);
+}
+
+const char* Version() { return CONCORD_VERSION; }
+
+}  // namespace concord

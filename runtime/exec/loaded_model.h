@@ -1,0 +1,63 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "concord/concord.h"
+#include "runtime/exec/weights.h"
+#include "runtime/graph/lower.h"
+#include "runtime/hal/device.h"
+#include "runtime/hal/program.h"
+#include "runtime/loader/model_source.h"
+#include "runtime/text/tokenizer.h"
+
+namespace concord::exec {
+
+// Everything about a model that engines share: file, tokenizer, graph as the device runs it, weights, program.
+// Immutable once loaded.
+class LoadedModel {
+ public:
+  static absl::StatusOr<std::shared_ptr<const LoadedModel>> Load(const std::string& path, const LoadOptions& options);
+
+  const ModelInfo& info() const { return info_; }
+  int64_t n_vocab() const { return info_.n_vocab; }
+  int64_t context_tokens() const { return info_.context_tokens; }
+  int64_t block_tokens() const { return module_.state_groups[0].block_tokens; }
+  const text::Tokenizer* tokenizer() const { return tokenizer_.get(); }  // null: the file has none
+  absl::StatusOr<std::vector<int32_t>> Tokenize(absl::string_view text, std::optional<bool> add_bos, bool parse_special) const;
+
+  const graph::Module& module() const { return module_; }
+  const hal::Device& device() const { return *device_; }
+  const Weights& weights() const { return weights_; }
+  const graph::LoweredProgram& lowered() const { return *lowered_; }
+  const hal::Program& program() const { return program_; }
+  const std::vector<std::string>& arithmetic() const { return arithmetic_; }  // by node of module().main
+  const loader::ModelSource& source() const { return *source_; }
+
+ private:
+  absl::Status Compile(const LoadOptions& options);
+
+  // Destroyed from the bottom up: the program and the constants before the device, all before the file.
+  std::unique_ptr<loader::ModelSource> source_;
+  std::unique_ptr<text::Tokenizer> tokenizer_;
+  absl::Status tokenizer_status_;
+  ModelInfo info_;
+  graph::Module module_;
+  std::optional<graph::LoweredProgram> lowered_;
+  std::vector<std::string> arithmetic_;
+  std::shared_ptr<hal::Device> device_;
+  Weights weights_;
+  hal::Program program_;
+};
+
+}  // namespace concord::exec
+
+namespace concord {
+
+struct Model::Impl {
+  std::shared_ptr<const exec::LoadedModel> loaded;
+};
+
+}  // namespace concord

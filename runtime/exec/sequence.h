@@ -1,0 +1,53 @@
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "concord/concord.h"
+#include "runtime/exec/sampler.h"
+#include "runtime/exec/stop_matcher.h"
+#include "runtime/exec/stream.h"
+#include "runtime/text/stream_detokenizer.h"
+
+namespace concord::exec {
+
+// One request on its way through the engine. Touched by the engine's thread alone once it has been handed over.
+class Sequence {
+ public:
+  using Clock = std::chrono::steady_clock;
+
+  // `tokenizer` may be null: then tokens have no text. It outlives the sequence.
+  Sequence(const Request& request, std::vector<int32_t> prompt, const text::Tokenizer* tokenizer, int64_t context_tokens);
+
+  const std::vector<int32_t>& tokens() const { return tokens_; }
+  int64_t n_pending() const { return static_cast<int64_t>(tokens_.size()) - n_computed; }
+  const std::shared_ptr<StreamState>& stream() const { return stream_; }
+
+  // Chooses the next token from `logits` ([n_vocab], modified), gives it to the stream and ends the sequence where it
+  // says so. True while it goes on.
+  bool Advance(absl::Span<float> logits);
+  void Finish(FinishReason reason, absl::Status status = absl::OkStatus());
+
+  int64_t n_computed = 0;        // leading tokens whose keys and values are in place
+  std::vector<int32_t> blocks;   // KV blocks, in order
+
+ private:
+  bool IsStop(int32_t id) const;
+  // Emits what became text with `chosen`; true when a stop string was met.
+  bool Emit(const Chosen& chosen);
+
+  Request request_;
+  std::vector<int32_t> tokens_;  // the prompt, then what was generated
+  const text::Tokenizer* tokenizer_;
+  int64_t context_tokens_;
+  Sampler sampler_;
+  std::unique_ptr<text::StreamDetokenizer> detokenizer_;
+  StopMatcher stops_;
+  std::shared_ptr<StreamState> stream_;
+  Result result_;
+  Clock::time_point submitted_, first_token_;
+};
+
+}  // namespace concord::exec

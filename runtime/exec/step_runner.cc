@@ -1,0 +1,153 @@
+#include "runtime/exec/step_runner.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "runtime/graph/memory_plan.h"
+#include "runtime/graph/sizes.h"
+
+namespace concord::exec {
+namespace {
+
+constexpr uint64_t kInputAlign = 256;  // offsets of inputs in their buffer: a multiple of any device's wish
+
+graph::SymbolValues ToSymbols(const StepCapacities& c) {
+  return {{ops::kNTokens, c.n_tokens}, {ops::kNSeqs, c.n_seqs}, {ops::kNOutputs, c.n_outputs},
+          {ops::kNBlocks, c.n_blocks}, {ops::kMaxBlocks, c.max_blocks}};
+}
+
+struct InputField {
+  const char* name;  // of the graph's input; group inputs end like this
+  const std::vector<int32_t> StepBatch::*field;
+};
+constexpr InputField kInputFields[] = {
+    {"tokens", &StepBatch::tokens},       {"positions", &StepBatch::positions},     {"q_start", &StepBatch::q_start},
+    {"kv_len", &StepBatch::kv_len},       {".slots", &StepBatch::slots},            {".block_table", &StepBatch::block_table},
+    {"output_rows", &StepBatch::output_rows}};
+
+const InputField* FieldOf(const std::string& name) {
+  for (const InputField& f : kInputFields) {
+    const size_t n = std::strlen(f.name);
+    const bool group = f.name[0] == '.';
+    if (group ? name.size() > n && name.compare(name.size() - n, n, f.name) == 0 : name == f.name) return &f;
+  }
+  return nullptr;
+}
+
+absl::StatusOr<hal::Buffer> Allocate(const hal::Device& device, int64_t bytes, absl::string_view what) {
+  absl::StatusOr<hal::Buffer> buffer = device.CreateBuffer(static_cast<uint64_t>(bytes));
+  if (buffer.ok()) return buffer;
+  return Annotate(buffer.status(), absl::StrCat(bytes, " bytes for ", what, " (a smaller --context needs less)"));
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<StepRunner>> StepRunner::Create(std::shared_ptr<const LoadedModel> model,
+                                                               const StepCapacities& capacities) {
+  auto runner = std::unique_ptr<StepRunner>(new StepRunner);
+  runner->model_ = std::move(model);
+  CONCORD_RETURN_IF_ERROR(runner->MakeState(capacities));
+  CONCORD_RETURN_IF_ERROR(runner->MakeInputs(capacities));
+  CONCORD_RETURN_IF_ERROR(runner->Prepare(capacities));
+  CONCORD_ASSIGN_OR_RETURN(runner->done_, runner->model_->device().CreateSemaphore());
+  return runner;
+}
+
+absl::Status StepRunner::MakeState(const StepCapacities& capacities) {
+  const graph::Module& module = model_->module();
+  for (const graph::StateGroup& group : module.state_groups) {
+    for (graph::ValueId id : group.states) {
+      CONCORD_ASSIGN_OR_RETURN(const int64_t bytes, graph::ResolveBytes(module.main.value(id).type, ToSymbols(capacities)));
+      CONCORD_ASSIGN_OR_RETURN(hal::Buffer buffer, Allocate(model_->device(), bytes, "the KV cache"));
+      state_bytes_ += bytes;
+      states_.push_back(std::move(buffer));
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status StepRunner::MakeInputs(const StepCapacities& capacities) {
+  const graph::Graph& graph = model_->module().main;
+  uint64_t total = 0;
+  for (size_t id = 0; id < graph.values.size(); ++id) {
+    const graph::Value& value = graph.values[id];
+    if (value.role != graph::Role::kInput) continue;
+    const InputField* field = FieldOf(value.name);
+    if (field == nullptr) return absl::UnimplementedError(absl::StrCat("the graph has an input '", value.name, "' that nothing gives"));
+    CONCORD_ASSIGN_OR_RETURN(const int64_t bytes, graph::ResolveBytes(value.type, ToSymbols(capacities)));
+    const uint64_t padded = (static_cast<uint64_t>(bytes) + kInputAlign - 1) / kInputAlign * kInputAlign;
+    input_fields_.push_back({field->field, total});
+    bindings_.push_back({model_->lowered().slot(static_cast<graph::ValueId>(id)), CONCORD_ROLE_INPUT, nullptr, nullptr, total, padded});
+    total += padded;
+  }
+  CONCORD_ASSIGN_OR_RETURN(inputs_, Allocate(model_->device(), static_cast<int64_t>(total), "the inputs of a step"));
+  CONCORD_ASSIGN_OR_RETURN(void* memory, inputs_.Map(CONCORD_MAP_WRITE));
+  input_memory_ = static_cast<std::byte*>(memory);
+  for (concord_binding& b : bindings_) b.buffer = inputs_.get();
+  return absl::OkStatus();
+}
+
+absl::Status StepRunner::Prepare(const StepCapacities& capacities) {
+  const graph::Module& module = model_->module();
+  const graph::LoweredProgram& lowered = model_->lowered();
+  const graph::SymbolValues symbols = ToSymbols(capacities);
+  std::vector<concord_binding> fixed = std::move(bindings_);
+  bindings_.clear();
+  size_t next_state = 0;
+  for (const graph::StateGroup& group : module.state_groups) {
+    for (graph::ValueId id : group.states) fixed.push_back(states_[next_state++].Bind(lowered.slot(id), CONCORD_ROLE_STATE));
+  }
+  for (const graph::Weight& w : module.weights) fixed.push_back(model_->weights().at(w.value).Bind(lowered.slot(w.value)));
+  const graph::ValueId logits = module.main.FindOutput("logits");
+  if (logits == graph::kNoValue) return absl::InvalidArgumentError("the graph has no output 'logits'");
+  CONCORD_ASSIGN_OR_RETURN(const int64_t logit_bytes, graph::ResolveBytes(module.main.value(logits).type, symbols));
+  CONCORD_ASSIGN_OR_RETURN(output_, Allocate(model_->device(), logit_bytes, "logits"));
+  CONCORD_ASSIGN_OR_RETURN(void* memory, output_.Map(CONCORD_MAP_READ));
+  logits_ = static_cast<float*>(memory);
+  fixed.push_back(output_.Bind(lowered.slot(logits), CONCORD_ROLE_OUTPUT));
+
+  const uint64_t align = std::max<uint64_t>(64, model_->device().info().binding_align_bytes);
+  CONCORD_ASSIGN_OR_RETURN(const graph::MemoryPlan plan,
+                           graph::PlanMemory(module.main, graph::WholeGraph(module.main), symbols, align));
+  const std::vector<uint64_t> offsets = lowered.ValueOffsets(plan);
+  for (const auto& [name, value] : symbols) {
+    const uint32_t symbol = lowered.symbol(name);
+    if (symbol != CONCORD_NONE) symbols_.push_back({symbol, 0, value});
+  }
+  CONCORD_ASSIGN_OR_RETURN(prepared_, model_->program().Prepare({.capacities = symbols_, .bindings = fixed, .value_offsets = offsets,
+                                                                 .planned_bytes = plan.total_bytes}));
+  ++prepares_;
+  workspace_bytes_ = static_cast<int64_t>(prepared_.workspace_bytes());
+  CONCORD_ASSIGN_OR_RETURN(workspace_, Allocate(model_->device(), workspace_bytes_, "activations"));
+  bindings_.push_back(workspace_.Bind(CONCORD_NONE, CONCORD_ROLE_WORKSPACE));
+  return absl::OkStatus();
+}
+
+void StepRunner::SetSymbols(const StepBatch& batch) {
+  const graph::LoweredProgram& lowered = model_->lowered();
+  const auto set = [&](const char* name, size_t value) {
+    const uint32_t symbol = lowered.symbol(name);
+    for (concord_symbol_value& v : symbols_) {
+      if (v.symbol == symbol) v.value = static_cast<int64_t>(value);
+    }
+  };
+  set(ops::kNTokens, batch.tokens.size());
+  set(ops::kNSeqs, batch.kv_len.size());
+  set(ops::kNOutputs, batch.output_rows.size());
+}
+
+absl::Status StepRunner::Run(const StepBatch& batch) {
+  SetSymbols(batch);
+  for (const Input& input : input_fields_) {
+    const std::vector<int32_t>& values = batch.*input.field;
+    if (!values.empty()) std::memcpy(input_memory_ + input.offset_bytes, values.data(), values.size() * sizeof(int32_t));
+  }
+  CONCORD_RETURN_IF_ERROR(inputs_.Flush());
+  const concord_point signal = done_.At(++step_);
+  CONCORD_RETURN_IF_ERROR(model_->device().Submit(
+      {.prepared = &prepared_, .values = symbols_, .bindings = bindings_, .signals = {&signal, 1}}));
+  CONCORD_RETURN_IF_ERROR(done_.Wait(step_));
+  return output_.Flush();
+}
+
+}  // namespace concord::exec

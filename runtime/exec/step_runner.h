@@ -1,0 +1,61 @@
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "runtime/exec/loaded_model.h"
+#include "runtime/exec/step_batch.h"
+
+namespace concord::exec {
+
+struct StepCapacities {
+  int64_t n_tokens = 512;
+  int64_t n_seqs = 16;
+  int64_t n_outputs = 32;
+  int64_t n_blocks = 1;    // KV blocks of the pool
+  int64_t max_blocks = 1;  // KV blocks a sequence
+};
+
+// Runs steps of a model on its device: owns the KV state, the input and output memory and the prepared program.
+// One thread at a time. After Create nothing is prepared or allocated again.
+class StepRunner {
+ public:
+  static absl::StatusOr<std::unique_ptr<StepRunner>> Create(std::shared_ptr<const LoadedModel> model,
+                                                            const StepCapacities& capacities);
+
+  // Computes the step and waits for it. The logits of output row r are at logits() + r * n_vocab until the next step.
+  absl::Status Run(const StepBatch& batch);
+  float* logits() const { return logits_; }
+
+  int64_t prepares() const { return prepares_; }
+  int64_t state_bytes() const { return state_bytes_; }
+  int64_t workspace_bytes() const { return workspace_bytes_; }
+
+ private:
+  struct Input {
+    const std::vector<int32_t> StepBatch::*field;
+    uint64_t offset_bytes;
+  };
+  StepRunner() = default;
+  absl::Status MakeState(const StepCapacities& capacities);
+  absl::Status MakeInputs(const StepCapacities& capacities);
+  absl::Status Prepare(const StepCapacities& capacities);
+  void SetSymbols(const StepBatch& batch);
+
+  std::shared_ptr<const LoadedModel> model_;
+  hal::Prepared prepared_;
+  hal::Semaphore done_;
+  uint64_t step_ = 0;
+  std::vector<hal::Buffer> states_;
+  hal::Buffer inputs_, output_, workspace_;
+  std::vector<Input> input_fields_;
+  std::byte* input_memory_ = nullptr;
+  float* logits_ = nullptr;
+  std::vector<concord_symbol_value> symbols_;
+  std::vector<concord_binding> bindings_;  // the workspace
+  int64_t prepares_ = 0;
+  int64_t state_bytes_ = 0;
+  int64_t workspace_bytes_ = 0;
+};
+
+}  // namespace concord::exec
