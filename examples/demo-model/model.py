@@ -2,11 +2,14 @@
 
 RoPE turns the pairs (2i, 2i+1), which is what GGUF's "llama" means, so no row is permuted on export.
 """
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 import torch.nn as nn
 import torch.nn.functional as F
+
+
+GROW_AT = 3
 
 
 @dataclass
@@ -61,7 +64,7 @@ class Block(nn.Module):
         self.ffn_up = nn.Linear(c.dim, c.ffn, bias=False)
         self.ffn_down = nn.Linear(c.ffn, c.dim, bias=False)
 
-    def forward(self, x, cos, sin):
+    def forward(self, x, cos, sin, wanted=None):
         c, (batch, length, _) = self.c, x.shape
         h = self.attn_norm(x)
         q = self.attn_q(h).view(batch, length, c.heads, c.head_dim).transpose(1, 2)
@@ -69,11 +72,22 @@ class Block(nn.Module):
         v = self.attn_v(h).view(batch, length, c.kv_heads, c.head_dim).transpose(1, 2)
         q, k = rotate(q, cos, sin).to(v.dtype), rotate(k, cos, sin).to(v.dtype)
         group = c.heads // c.kv_heads
+        self.guide = None if wanted is None else guide_loss(q[:, ::group], k, wanted)
         k, v = k.repeat_interleave(group, 1), v.repeat_interleave(group, 1)
         a = F.scaled_dot_product_attention(q, k, v, is_causal=True)
         x = x + self.attn_output(a.transpose(1, 2).reshape(batch, length, c.dim))
         h = self.ffn_norm(x)
         return x + self.ffn_down(F.silu(self.ffn_gate(h)) * self.ffn_up(h))
+
+
+def guide_loss(q, k, wanted):
+    """How far the first head of each group is from looking at the `wanted` [batch, to, from] positions."""
+    scores = (q @ k.transpose(-1, -2)).float() / q.shape[-1] ** 0.5
+    later = torch.ones(q.shape[2], q.shape[2], dtype=torch.bool, device=q.device).triu(1)
+    logs = scores.masked_fill(later, -1e9).log_softmax(-1)
+    asked = wanted.any(-1)[:, None].expand(logs.shape[:3])
+    mass = logs.masked_fill(~wanted[:, None], -1e9).logsumexp(-1)
+    return -mass[asked].mean() if asked.any() else mass.sum() * 0
 
 
 class Llama(nn.Module):
@@ -93,9 +107,58 @@ class Llama(nn.Module):
                 scale = 0.02 / (2 * config.layers) ** 0.5 if name.endswith(("output.weight", "down.weight")) else 0.02
                 nn.init.normal_(p, 0.0, scale)
 
-    def forward(self, tokens):
+    def forward(self, tokens, wanted=None):
+        """Logits; with `wanted`, also the guide loss of block GROW_AT (training only)."""
         length = tokens.shape[1]
         x = self.token_embd(tokens)
-        for block in self.blk:
-            x = block(x, self.cos[:length], self.sin[:length])
-        return F.linear(self.output_norm(x), self.token_embd.weight)
+        for i, block in enumerate(self.blk):
+            x = block(x, self.cos[:length], self.sin[:length], wanted if i == GROW_AT else None)
+        logits = F.linear(self.output_norm(x), self.token_embd.weight)
+        return logits if wanted is None else (logits, self.blk[GROW_AT].guide)
+
+
+def grow(model, at=GROW_AT):
+    """The same model with one more block at index `at`, whose attention begins as a copier.
+
+    Its value and output projections are each other's transpose (compare "mimetic initialization", Trockman and
+    Kolter, 2023), and the guide loss shows it where to look. Thus the model learns to keep names and things through
+    a story from a few million tokens; left alone, models of this size need many times more. Its feed-forward part
+    begins as nothing.
+    """
+    c = replace(model.config, layers=model.config.layers + 1)
+    grown, state = Llama(c), model.state_dict()
+    own = {}
+    for name in grown.state_dict():
+        parts = name.split(".")
+        if parts[0] == "blk" and int(parts[1]) >= at:
+            if int(parts[1]) == at:
+                continue
+            parts[1] = str(int(parts[1]) - 1)
+        own[name] = state[".".join(parts)]
+    grown.load_state_dict(own, strict=False)
+    block, width = grown.blk[at], c.head_dim
+    with torch.no_grad():
+        basis = torch.linalg.qr(torch.randn(c.dim, c.kv_heads * width))[0]
+        block.attn_v.weight.copy_(basis.T)
+        for head in range(c.heads):
+            group = head // (c.heads // c.kv_heads)
+            columns = basis[:, group * width:(group + 1) * width]
+            block.attn_output.weight[:, head * width:(head + 1) * width] = columns / (c.heads // c.kv_heads)
+        block.ffn_down.weight.zero_()
+    return grown
+
+
+@torch.no_grad()
+def spread(model, rare, norm=1.0, neighbours=8):
+    """Moves the embeddings of rare tokens apart, out to `norm` from the mean of their nearest neighbours.
+
+    Words that stand in the same places, such as names, are pulled together while nothing tells them apart, until
+    no layer can see which of them it copies.
+    """
+    table = model.token_embd.weight
+    rows = table[rare]
+    alike = F.normalize(rows, dim=1) @ F.normalize(rows, dim=1).T
+    means = rows[alike.topk(neighbours + 1).indices].mean(1)
+    apart = rows - means
+    factor = (norm / apart.norm(dim=1, keepdim=True)).clamp(1.0, 4.0)
+    table[rare] = means + factor * apart
