@@ -362,6 +362,8 @@ absl::StatusOr<Module> ModuleFromTextProto(absl::string_view text) {
   parser.SetRecursionLimit(kMaxDepth);
   v1::Module message;
   if (!parser.Parse(&array, &message)) return Invalid(error.text());
+  // The text parser takes strings that are no UTF-8, which the binary form cannot hold.
+  if (!message.ParseFromString(message.SerializeAsString())) return Invalid("a string of the graph is not UTF-8");
   return ReadModule(message);
 }
 

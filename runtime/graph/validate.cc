@@ -281,6 +281,9 @@ absl::Status CheckSource(const Value& value, const WeightSource& source) {
   if (source.tensor.empty() == source.values.empty()) {
     return Invalid("it needs either the name of a tensor or values, not both and not neither");
   }
+  if (!std::all_of(source.values.begin(), source.values.end(), [](float v) { return std::isfinite(v); })) {
+    return Invalid("one of its values is not finite");
+  }
   if (source.tensor.empty()) {
     const std::vector<ops::Dim> want = {static_cast<int64_t>(source.values.size())};
     if (value.type.dims != want || absl::string_view(value.type.packing->name) != "f32") {

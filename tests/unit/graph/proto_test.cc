@@ -1,5 +1,6 @@
 #include "runtime/graph/proto.h"
 
+#include <cmath>
 #include <fstream>
 #include <iterator>
 
@@ -101,6 +102,7 @@ TEST(Proto, ErrorsSayWhere) {
   EXPECT_THAT(with("value: 0", "value: 7"), HasSubstr("value 7 is absent"));
   EXPECT_THAT(with("value: 0", "value: 1"), HasSubstr("node 0 (scale in l): it reads value 1 before"));
   EXPECT_THAT(with("slot: \"y\" value: 1", "slot: \"y\" value: 0"), HasSubstr("exists already"));
+  EXPECT_THAT(with("\"m\"", "\"\\377\""), HasSubstr("not UTF-8"));
   EXPECT_THAT(with("slot: \"x\"", "slot: \"z\""), HasSubstr("no slot 'z'"));
   EXPECT_THAT(with("inputs { slot: \"x\" value: 0 }", ""), HasSubstr("input x is missing"));
   EXPECT_THAT(with("outputs { slot: \"y\" value: 1 }", ""), HasSubstr("output y is value -1"));
@@ -129,6 +131,14 @@ TEST(Proto, AStateIsReadInItsNewestVersion) {
   }
   EXPECT_THAT(std::string(Validate(m).message()), HasSubstr("it reads state 'layers.0.kv.k'"));
   EXPECT_FALSE(ModuleFromProto(ModuleToProto(m)).ok());
+}
+
+TEST(Proto, TablesAreFinite) {
+  Module m = Tiny();
+  for (Weight& weight : m.weights) {
+    if (!weight.source.values.empty()) weight.source.values[1] = NAN;
+  }
+  EXPECT_THAT(ErrorOf(ModuleToTextProto(m)), HasSubstr("weight 'inv_freq': one of its values is not finite"));
 }
 
 TEST(Proto, WrongShapesNameNodeAndDims) {
