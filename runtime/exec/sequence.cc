@@ -1,6 +1,7 @@
 #include "runtime/exec/sequence.h"
 
 #include <algorithm>
+#include <cmath>
 
 namespace concord::exec {
 namespace {
@@ -30,21 +31,25 @@ bool Sequence::IsStop(int32_t id) const {
   return !request_.ignore_eos && tokenizer_ != nullptr && tokenizer_->IsEndOfGeneration(id);
 }
 
-bool Sequence::Emit(const Chosen& chosen) {
-  Token token;
-  token.id = chosen.id;
-  token.logprob = chosen.logprob;
-  token.top = chosen.top;
-  StopMatcher::Out out;
-  if (detokenizer_ != nullptr) out = stops_.Feed(detokenizer_->Push(chosen.id));
-  token.text = std::move(out.text);
-  result_.stop_text = out.matched;
-  stream_->Push(std::move(token));
-  return out.stopped;
+FinishReason Sequence::Limit() const {
+  if (request_.max_tokens >= 0 && result_.generated_tokens >= request_.max_tokens) return FinishReason::kMaxTokens;
+  if (static_cast<int64_t>(tokens_.size()) >= context_tokens_) return FinishReason::kContextFull;
+  return FinishReason::kNone;
+}
+
+std::string Sequence::FlushText() {
+  if (detokenizer_ == nullptr || !result_.stop_text.empty()) return "";
+  const StopMatcher::Out out = stops_.Feed(detokenizer_->Flush());
+  return out.stopped ? out.text : out.text + stops_.Flush();
 }
 
 bool Sequence::Advance(absl::Span<float> logits) {
-  const Chosen chosen = sampler_.Choose(logits, tokens_);
+  Chosen chosen = sampler_.Choose(logits, tokens_);
+  if (!std::isfinite(logits[chosen.id])) {
+    Finish(FinishReason::kError, absl::DataLossError(absl::StrCat(
+        "the logits after ", tokens_.size(), " tokens are not finite; the model file is damaged, or its device computes wrongly")));
+    return false;
+  }
   if (result_.generated_tokens == 0) {
     first_token_ = Clock::now();
     result_.prefill_seconds = Seconds(first_token_ - submitted_);
@@ -53,24 +58,26 @@ bool Sequence::Advance(absl::Span<float> logits) {
   tokens_.push_back(chosen.id);
   ++result_.generated_tokens;
   result_.decode_seconds = Seconds(Clock::now() - first_token_);
-  if (Emit(chosen)) return Finish(FinishReason::kStop), false;
-  if (request_.max_tokens >= 0 && result_.generated_tokens >= request_.max_tokens) {
-    return Finish(FinishReason::kMaxTokens), false;
-  }
-  if (static_cast<int64_t>(tokens_.size()) >= context_tokens_) return Finish(FinishReason::kContextFull), false;
+  Token token{chosen.id, "", chosen.logprob, std::move(chosen.top)};
+  StopMatcher::Out out;
+  if (detokenizer_ != nullptr) out = stops_.Feed(detokenizer_->Push(chosen.id));
+  token.text = std::move(out.text);
+  result_.stop_text = out.matched;
+  const FinishReason reason = out.stopped ? FinishReason::kStop : Limit();
+  if (reason != FinishReason::kNone) token.text += FlushText();
+  stream_->Push(std::move(token));
+  if (reason != FinishReason::kNone) return Finish(reason), false;
   stream_->SetResult(result_);
   return true;
 }
 
 void Sequence::Finish(FinishReason reason, absl::Status status) {
   result_.finish_reason = reason;
-  if (detokenizer_ != nullptr && result_.stop_text.empty()) {
-    // Text that was held back as a possible beginning of a stop string, and half a character, come out now.
-    StopMatcher::Out out = stops_.Feed(detokenizer_->Flush());
-    Token rest;
-    rest.id = tokens_.empty() ? 0 : tokens_.back();
-    rest.text = out.text + (out.stopped ? "" : stops_.Flush());
-    if (!rest.text.empty()) stream_->Push(std::move(rest));
+  if (std::string rest = FlushText(); !rest.empty()) {  // the model's own end, or a cancelled request
+    Token token;
+    token.id = -1;
+    token.text = std::move(rest);
+    stream_->Push(std::move(token));
   }
   stream_->End(std::move(status), result_);
 }

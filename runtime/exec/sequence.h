@@ -35,8 +35,10 @@ class Sequence {
 
  private:
   bool IsStop(int32_t id) const;
-  // Emits what became text with `chosen`; true when a stop string was met.
-  bool Emit(const Chosen& chosen);
+  // Why the sequence ends with the token that was just appended; kNone when it goes on.
+  FinishReason Limit() const;
+  // Text that was held back as a possible beginning of a stop string, and half a character.
+  std::string FlushText();
 
   Request request_;
   std::vector<int32_t> tokens_;  // the prompt, then what was generated

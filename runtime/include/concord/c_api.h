@@ -93,7 +93,8 @@ typedef struct concord_result {
   double decode_seconds;
 } concord_result;
 
-/* One token: its id and the whole UTF-8 characters that became complete with it, valid during the call.
+/* One token: its id and the whole UTF-8 characters that became complete with it, valid during the call. id -1 is no token:
+ * text that was held back and comes out at the end.
  * Return 0 to go on, anything else to end the request. */
 typedef int32_t concord_token_fn(void* user, int32_t id, const char* text, size_t text_bytes);
 

@@ -114,7 +114,7 @@ struct TokenProbability {
 };
 
 struct Token {
-  int32_t id = 0;
+  int32_t id = 0;     // -1: no token, but text that was held back and comes out at the end
   std::string text;  // whole UTF-8 characters that became complete with this token; may be empty
   float logprob = 0;
   std::vector<TokenProbability> top;  // n_logprobs of them, likeliest first

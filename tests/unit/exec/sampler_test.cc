@@ -83,7 +83,7 @@ TEST(Sampler, GreedyTakesTheLowestOfEqualsAndIgnoresNan) {
 }
 
 TEST(Sampler, SeedAndPositionDecideTheDraw) {
-  const Sampling s = {.temperature = 1, .top_k = 0, .top_p = 1, .seed = 7};
+  const Sampling s = {.temperature = 3, .top_k = 0, .top_p = 1, .seed = 7};
   std::vector<int32_t> first, second;
   for (auto* out : {&first, &second}) {
     Sampler sampler(s);
@@ -129,6 +129,8 @@ TEST(Sampler, SettingsOutOfRangeAreNamed) {
   EXPECT_NE(std::string(Sampler::Check({.top_p = 0}, 10).message()).find("top_p"), std::string::npos);
   EXPECT_NE(std::string(Sampler::Check({.temperature = -1}, 10).message()).find("temperature"), std::string::npos);
   EXPECT_NE(std::string(Sampler::Check({.logit_bias = {{10, 1}}}, 10).message()).find("token 10"), std::string::npos);
+  EXPECT_FALSE(Sampler::Check({.logit_bias = {{1, INFINITY}}}, 10).ok());
+  EXPECT_TRUE(Sampler::Check({.logit_bias = {{1, -INFINITY}}}, 10).ok());
   EXPECT_TRUE(Sampler::Check({}, 10).ok());
 }
 

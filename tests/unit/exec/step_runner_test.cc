@@ -1,0 +1,52 @@
+#include "runtime/exec/step_runner.h"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <cstdlib>
+#include <new>
+
+// Counts every allocation of the process while it is switched on.
+namespace {
+std::atomic<bool> g_counting{false};
+std::atomic<int64_t> g_allocations{0};
+}  // namespace
+
+void* operator new(size_t size) {
+  if (g_counting.load(std::memory_order_relaxed)) g_allocations.fetch_add(1);
+  if (void* memory = std::malloc(size == 0 ? 1 : size)) return memory;
+  throw std::bad_alloc();
+}
+void operator delete(void* memory) noexcept { std::free(memory); }
+void operator delete(void* memory, size_t) noexcept { std::free(memory); }
+
+namespace concord::exec {
+namespace {
+
+// DESIGN D3: 4,096 decode steps see one prepare and no allocation.
+TEST(StepRunner, DecodeStepsNeitherPrepareNorAllocate) {
+  auto model = LoadedModel::Load("synthetic:tiny:q4_k_m", {.context_tokens = 4300});
+  ASSERT_TRUE(model.ok()) << model.status();
+  const int64_t max_blocks = (4300 + (*model)->block_tokens() - 1) / (*model)->block_tokens();
+  auto runner = StepRunner::Create(*model, {.n_tokens = 64, .n_seqs = 4, .n_outputs = 4, .n_blocks = max_blocks, .max_blocks = max_blocks});
+  ASSERT_TRUE(runner.ok()) << runner.status();
+  std::vector<int32_t> tokens(4300), blocks(max_blocks);
+  for (int64_t b = 0; b < max_blocks; ++b) blocks[b] = static_cast<int32_t>(b);
+  StepBatch batch;
+  batch.Reserve(64, 4, 4, max_blocks);
+  for (int64_t step = 0; step < 4096 + 16; ++step) {
+    if (step == 16) g_counting = true;  // queues have reached their size
+    batch.Clear();
+    batch.Add(tokens.data(), step, 1, blocks, (*model)->block_tokens());
+    batch.output_rows.push_back(0);
+    const absl::Status status = (*runner)->Run(batch);
+    ASSERT_TRUE(status.ok()) << status;
+    tokens[step + 1] = static_cast<int32_t>(step % 256);
+  }
+  g_counting = false;
+  EXPECT_EQ(g_allocations.load(), 0);
+  EXPECT_EQ((*runner)->prepares(), 1);
+}
+
+}  // namespace
+}  // namespace concord::exec
