@@ -338,6 +338,22 @@ TEST_F(Files, DiscoverFindsByFolderAndKeepsReasons) {
   EXPECT_NE(std::string(broken.message()).find("cannot be opened"), std::string::npos) << broken;
 }
 
+TEST_F(Files, TheCpuIsLinkedInAndAlsoLoadsByPath) {
+  DeviceRegistry::Options options;
+  options.search_environment = false;
+  const DeviceRegistry linked = DeviceRegistry::Discover(options);
+  ASSERT_NE(linked.Find("cpu:0"), nullptr);
+  EXPECT_EQ(linked.Find("cpu")->instance->plugin().path(), "");
+  options.plugin_files = {std::string(CONCORD_BINARY_DIR) + "/plugins/libconcord_backend_cpu.so"};
+  const DeviceRegistry by_path = DeviceRegistry::Discover(options);
+  ASSERT_NE(by_path.Find("cpu:0"), nullptr) << by_path.problems()[0].status;
+  EXPECT_NE(by_path.Find("cpu")->instance->plugin().path(), "");
+  // The linked one of the same name is passed over, and that is said.
+  ASSERT_EQ(by_path.problems().size(), 1u);
+  EXPECT_EQ(by_path.problems()[0].plugin, "cpu");
+  EXPECT_TRUE(by_path.Open("cpu:0").ok());
+}
+
 TEST_F(Files, ObjectsKeepTheirDeviceAlive) {
   Semaphore semaphore;
   {
