@@ -1,0 +1,237 @@
+#include <algorithm>
+#include <chrono>
+#include <random>
+
+#include "absl/strings/str_format.h"
+#include "runtime/cli/command.h"
+#include "runtime/cli/exit_code.h"
+#include "runtime/cli/format.h"
+#include "runtime/cli/interrupts.h"
+#include "runtime/cli/machine_probe.h"
+#include "runtime/cli/model_options.h"
+#include "runtime/cli/step_sizes.h"
+#include "runtime/exec/loaded_model.h"
+#include "runtime/graph/cost.h"
+#include "runtime/models/model.h"
+
+namespace concord::cli {
+namespace {
+
+constexpr int64_t kDefaultPrefill = 512, kDefaultDecode = 128;
+constexpr int64_t kWarmUpTokens = 64;  // enough to touch every weight and start every thread
+
+using Clock = std::chrono::steady_clock;
+
+// Tokens a second of every repetition.
+struct Speeds {
+  std::vector<double> runs;
+
+  double median() const {
+    std::vector<double> sorted = runs;
+    std::sort(sorted.begin(), sorted.end());
+    const size_t n = sorted.size();
+    return n == 0 ? 0 : (sorted[(n - 1) / 2] + sorted[n / 2]) / 2;
+  }
+  double min() const { return runs.empty() ? 0 : *std::min_element(runs.begin(), runs.end()); }
+  double max() const { return runs.empty() ? 0 : *std::max_element(runs.begin(), runs.end()); }
+};
+
+class Bench : public Command {
+ public:
+  void Declare(Arguments& args) override {
+    model_.DeclareModel(args, false);
+    args.Group("Measurement");
+    args.Value("--prefill", "TOKENS", &prefill_, "length of the prompt; 0: leave out [512]").AtLeast(0);
+    args.Value("--decode", "TOKENS", &decode_, "tokens to write; 0: leave out [128]").AtLeast(0);
+    args.Value("--batch", "N", &batch_, "sequences at once").AtLeast(1);
+    args.Value("--repeat", "N", &repeat_, "repetitions").AtLeast(1);
+    args.Flag("--no-machine", &no_machine_, "do not measure the machine's limits");
+    model_.Declare(args);
+    args.Example("run-model bench synthetic:llama-3.2-1b:q4_k_m", "a model of a real shape, no download");
+    args.Example("run-model bench model.gguf --prefill 128 --decode 32 --repeat 3 --json", "shorter, for a program");
+  }
+
+  absl::Status Run(Console& console) override {
+    CONCORD_RETURN_IF_ERROR(ChooseLengths());
+    CONCORD_ASSIGN_OR_RETURN(const Model model, LoadModel(model_, console));
+    on_host_ = model.impl()->loaded->device().info().has(CONCORD_DEVICE_SHARES_HOST_CORES);
+    if (on_host_ && !no_machine_) {
+      console.Progress("measuring the machine", 0, 0);
+      CONCORD_ASSIGN_OR_RETURN(limits_, ProbeMachine(model_.threads, model_.pin));
+    }
+    absl::StatusOr<Engine> engine = Engine::Create(
+        model, {.max_tokens_in_flight = model_.batch_tokens, .max_sequences = batch_, .kv_tokens = batch_ * model_.context});
+    if (!engine.ok()) return RequestError(engine.status());
+    const InterruptScope scope([] {});
+    CONCORD_RETURN_IF_ERROR(Measure(model, *engine, console));
+    if (console.json) return console.Print(Dump(AsJson(model)));
+    return console.Print(AsText(model));
+  }
+
+ private:
+  // Lengths that the user does not give are cut to what the model can hold.
+  absl::Status ChooseLengths() {
+    CONCORD_ASSIGN_OR_RETURN(const std::unique_ptr<loader::ModelSource> source, OpenModel(model_.model, false));
+    int64_t most = models::MaxContext(*source).value_or(0);
+    if (most <= 0) most = INT32_MAX;
+    if (model_.context > 0) most = std::min(most, model_.context);
+    n_prefill_ = prefill_.value_or(std::min(kDefaultPrefill, most - 1));
+    n_decode_ = decode_.value_or(std::min(kDefaultDecode, most - 2));
+    const int64_t needed = std::max({n_prefill_ + 1, n_decode_ + 2, std::min(most, kWarmUpTokens)});
+    if (needed > most) {
+      return UsageError(absl::StrCat("--prefill ", n_prefill_, " and --decode ", n_decode_, " need a context of ", needed,
+                                     " tokens, but it holds ", most));
+    }
+    if (n_prefill_ + n_decode_ == 0) return UsageError("nothing to measure: --prefill and --decode are both 0");
+    if (model_.context == 0) model_.context = needed;
+    return absl::OkStatus();
+  }
+
+  // Runs batch_ requests of `prompt` tokens that write `count`; the seconds of the prompt's part, and of the rest.
+  absl::StatusOr<std::pair<double, double>> RunOnce(const Model& model, Engine& engine, int64_t prompt, int64_t count) {
+    Request request;
+    request.sampling.temperature = 0;
+    request.max_tokens = count;
+    request.ignore_eos = true;
+    std::vector<Stream> streams;
+    const Clock::time_point begin = Clock::now();
+    for (int64_t b = 0; b < batch_; ++b) {
+      request.prompt_tokens.clear();
+      std::uniform_int_distribution<int32_t> any(0, static_cast<int32_t>(model.info().n_vocab - 1));
+      for (int64_t i = 0; i < prompt; ++i) request.prompt_tokens.push_back(any(random_));
+      absl::StatusOr<Stream> stream = engine.Generate(request);
+      if (!stream.ok()) return RequestError(stream.status());
+      streams.push_back(*std::move(stream));
+    }
+    for (Stream& stream : streams) (void)stream.Next();
+    const Clock::time_point first = Clock::now();
+    for (Stream& stream : streams) {
+      while (stream.Next().has_value()) {
+        if (InterruptScope::interrupted()) return Interrupted();
+      }
+      if (!stream.status().ok()) return ModelError(stream.status());
+    }
+    if (InterruptScope::interrupted()) return Interrupted();
+    return std::make_pair(std::chrono::duration<double>(first - begin).count(),
+                          std::chrono::duration<double>(Clock::now() - first).count());
+  }
+
+  absl::Status Measure(const Model& model, Engine& engine, Console& console) {
+    const double total = static_cast<double>(repeat_ * ((n_prefill_ > 0) + (n_decode_ > 0)) + 1);
+    double done = 0;
+    console.Progress("warming up", done, total);
+    CONCORD_RETURN_IF_ERROR(RunOnce(model, engine, std::min(kWarmUpTokens, model_.context) - 3, 3).status());
+    for (int64_t i = 0; i < repeat_ && n_prefill_ > 0; ++i) {
+      console.Progress("prefill", ++done, total);
+      CONCORD_ASSIGN_OR_RETURN(const auto seconds, RunOnce(model, engine, n_prefill_, 1));
+      prefill_speeds_.runs.push_back(static_cast<double>(batch_ * n_prefill_) / seconds.first);
+    }
+    for (int64_t i = 0; i < repeat_ && n_decode_ > 0; ++i) {
+      console.Progress("decode", ++done, total);
+      CONCORD_ASSIGN_OR_RETURN(const auto seconds, RunOnce(model, engine, 1, n_decode_ + 1));
+      decode_speeds_.runs.push_back(static_cast<double>(batch_ * n_decode_) / seconds.second);
+    }
+    return ComputeCosts(model);
+  }
+
+  // The work of a prompt, and the bytes that a step of decoding has to move; half of the tokens are there on average.
+  absl::Status ComputeCosts(const Model& model) {
+    const exec::LoadedModel& loaded = *model.impl()->loaded;
+    const graph::Graph& graph = loaded.module().main;
+    const int64_t blocks = (model_.context + loaded.block_tokens() - 1) / loaded.block_tokens();
+    using Sizes = graph::SymbolValues;
+    CONCORD_ASSIGN_OR_RETURN(
+        const graph::GraphCost prefill,
+        graph::ComputeCost(graph, StepSizes<Sizes>(batch_ * n_prefill_, batch_, batch_, batch_ * blocks, blocks),
+                           std::max<int64_t>(1, n_prefill_ / 2)));
+    CONCORD_ASSIGN_OR_RETURN(
+        const graph::GraphCost decode,
+        graph::ComputeCost(graph, StepSizes<Sizes>(batch_, batch_, batch_, batch_ * blocks, blocks), 1 + n_decode_ / 2));
+    ops_per_prefill_token_ = n_prefill_ > 0 ? prefill.total.flops / static_cast<double>(batch_ * n_prefill_) : 0;
+    bytes_per_decode_step_ = decode.total.weight_bytes + decode.total.state_bytes;
+    return absl::OkStatus();
+  }
+
+  double prefill_ops() const { return prefill_speeds_.median() * ops_per_prefill_token_; }
+  double decode_bytes() const { return decode_speeds_.median() / static_cast<double>(batch_) * bytes_per_decode_step_; }
+
+  static std::string Share(double value, double limit) {
+    return limit > 0 ? absl::StrFormat("%.0f %%", 100 * value / limit) : "-";
+  }
+
+  std::string AsText(const Model& model) const {
+    std::string out = absl::StrFormat("%s on %s, batch %d, %d repetitions\n\n", model.info().name, model.info().device, batch_, repeat_);
+    Table table({"", ">tokens", ">tok/s", ">min", ">max", ">rate", ">of the machine"});
+    const auto number = [](double x) { return absl::StrFormat("%.1f", x); };
+    if (n_prefill_ > 0) {
+      table.Row({"prefill", std::to_string(n_prefill_), number(prefill_speeds_.median()), number(prefill_speeds_.min()),
+                 number(prefill_speeds_.max()), absl::StrFormat("%.0f GOPS", prefill_ops() / 1e9),
+                 Share(prefill_ops(), limits_.int8_ops_per_second)});
+    }
+    if (n_decode_ > 0) {
+      table.Row({"decode", std::to_string(n_decode_), number(decode_speeds_.median()), number(decode_speeds_.min()),
+                 number(decode_speeds_.max()), absl::StrFormat("%.1f GB/s", decode_bytes() / 1e9),
+                 Share(decode_bytes(), limits_.read_bytes_per_second)});
+    }
+    out += table.ToString();
+    if (limits_.threads > 0) {
+      absl::StrAppend(&out, absl::StrFormat("\nThis machine, measured now with %d threads: reads %.1f GB/s; int8 %.0f GOPS (%s)\n",
+                                            limits_.threads, limits_.read_bytes_per_second / 1e9,
+                                            limits_.int8_ops_per_second / 1e9,
+                                            limits_.int8_instruction.empty() ? "not measured" : limits_.int8_instruction));
+    }
+    return out;
+  }
+
+  static Json SpeedJson(int64_t tokens, const Speeds& speeds) {
+    return {{"tokens", tokens}, {"tokens_per_s", speeds.median()}, {"min", speeds.min()}, {"max", speeds.max()},
+            {"runs", speeds.runs}};
+  }
+
+  Json AsJson(const Model& model) const {
+    const ModelInfo& info = model.info();
+    Json json = {{"model", info.name},       {"architecture", info.architecture},
+                 {"device", info.device},    {"weight_bytes", info.weight_bytes},
+                 {"batch", batch_},          {"repeat", repeat_},
+                 {"context", info.context_tokens}, {"compute", model_.compute},
+                 {"kv_type", model_.kv_type}};
+    if (n_prefill_ > 0) {
+      json["prefill"] = SpeedJson(n_prefill_, prefill_speeds_);
+      json["prefill"]["ops_per_s"] = prefill_ops();
+      if (limits_.int8_ops_per_second > 0) json["prefill"]["share_of_int8_peak"] = prefill_ops() / limits_.int8_ops_per_second;
+    }
+    if (n_decode_ > 0) {
+      json["decode"] = SpeedJson(n_decode_, decode_speeds_);
+      json["decode"]["bytes_per_s"] = decode_bytes();
+      if (limits_.threads > 0) json["decode"]["share_of_read_bandwidth"] = decode_bytes() / limits_.read_bytes_per_second;
+    }
+    if (limits_.threads > 0) {
+      json["machine"] = {{"threads", limits_.threads},
+                         {"read_bytes_per_s", limits_.read_bytes_per_second},
+                         {"int8_ops_per_s", limits_.int8_ops_per_second},
+                         {"int8_instruction", limits_.int8_instruction}};
+    }
+    return json;
+  }
+
+  ModelOptions model_;
+  std::optional<int64_t> prefill_, decode_;
+  int64_t batch_ = 1, repeat_ = 5, n_prefill_ = 0, n_decode_ = 0;
+  bool no_machine_ = false, on_host_ = false;
+  std::mt19937 random_{1};
+  MachineLimits limits_;
+  Speeds prefill_speeds_, decode_speeds_;
+  double ops_per_prefill_token_ = 0, bytes_per_decode_step_ = 0;
+};
+
+}  // namespace
+
+CONCORD_DEFINE_COMMAND(bench) {
+  return {.name = "bench",
+          .summary = "Measure how fast a model reads a prompt and writes, and how near that is to the machine's limits",
+          .details = "Speeds are medians. Rates come from the operations and bytes that the model's graph needs at least; the\n"
+                     "machine's own limits are measured in the same run with the same threads. Prompts are random tokens.",
+          .make = Make<Bench>};
+}
+
+}  // namespace concord::cli

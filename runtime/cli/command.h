@@ -1,0 +1,40 @@
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "runtime/cli/arguments.h"
+#include "runtime/cli/console.h"
+
+namespace concord::cli {
+
+// A subcommand of run-model: one file runtime/cli/<word>.cc.
+class Command {
+ public:
+  virtual ~Command() = default;
+  virtual void Declare(Arguments& args) = 0;  // into members; `args` is parsed before Run
+  virtual absl::Status Run(Console& console) = 0;
+};
+
+struct CommandDef {
+  const char* name;     // "export-graph"
+  const char* summary;  // one line
+  const char* details;  // for --help: how it works; may be empty
+  std::unique_ptr<Command> (*make)();
+};
+
+// Begins the definition of the command in runtime/cli/<word>.cc; the body returns a CommandDef.
+#define CONCORD_DEFINE_COMMAND(word) CommandDef MakeCommand_##word()
+
+template <typename T>
+std::unique_ptr<Command> Make() {
+  return std::make_unique<T>();
+}
+
+// In the order of the sorted list in CMakeLists.txt.
+const std::vector<CommandDef>& AllCommands();
+
+// The program: `words` without its own name. Returns the exit code.
+int RunModel(const std::vector<std::string>& words);
+
+}  // namespace concord::cli

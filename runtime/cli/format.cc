@@ -1,0 +1,63 @@
+#include "runtime/cli/format.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
+
+namespace concord::cli {
+namespace {
+
+std::string Scaled(double value, double step, const std::vector<const char*>& units) {
+  size_t unit = 0;
+  while (value >= step && unit + 1 < units.size()) value /= step, ++unit;
+  return unit == 0 ? absl::StrFormat("%.0f%s", value, units[0]) : absl::StrFormat("%.*f%s", value < 10 ? 2 : value < 100 ? 1 : 0, value, units[unit]);
+}
+
+// Columns on a screen: characters, near enough.
+size_t Width(const std::string& text) {
+  return static_cast<size_t>(std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xC0) != 0x80; }));
+}
+
+}  // namespace
+
+std::string Bytes(double bytes) { return Scaled(bytes, 1024, {" B", " KiB", " MiB", " GiB", " TiB"}); }
+std::string Count(double count) { return Scaled(count, 1000, {"", " K", " M", " B", " T"}); }
+std::string Join(const std::vector<std::string>& words, absl::string_view separator) {
+  return absl::StrJoin(words, separator);
+}
+
+std::string Dump(const Json& json) { return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n"; }
+
+Table::Table(std::vector<std::string> headings) {
+  for (std::string& heading : headings) {
+    right_.push_back(!heading.empty() && heading[0] == '>');
+    if (right_.back()) heading.erase(0, 1);
+  }
+  rows_.push_back(std::move(headings));
+}
+
+void Table::Row(std::vector<std::string> cells) {
+  cells.resize(right_.size());
+  rows_.push_back(std::move(cells));
+}
+
+std::string Table::ToString() const {
+  std::vector<size_t> widths(right_.size());
+  for (const auto& row : rows_) {
+    for (size_t c = 0; c < row.size(); ++c) widths[c] = std::max(widths[c], Width(row[c]));
+  }
+  std::string out;
+  for (const auto& row : rows_) {
+    std::string line;
+    for (size_t c = 0; c < row.size(); ++c) {
+      const std::string pad(widths[c] - Width(row[c]), ' ');
+      absl::StrAppend(&line, c == 0 ? "" : "  ", right_[c] ? pad : "", row[c], right_[c] ? "" : pad);
+    }
+    line.erase(line.find_last_not_of(' ') + 1);
+    absl::StrAppend(&out, line, "\n");
+  }
+  return out;
+}
+
+}  // namespace concord::cli

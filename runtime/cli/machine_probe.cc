@@ -1,0 +1,145 @@
+#include "runtime/cli/machine_probe.h"
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <cstring>
+#include <vector>
+
+#include "runtime/base/checked.h"
+#include "runtime/base/task_arena.h"
+
+namespace concord::cli {
+namespace {
+
+// Far beyond the last-level cache of the cores that a model gets.
+constexpr int64_t kBytes = 256 << 20;
+constexpr int64_t kPiece = 1 << 20;
+constexpr int kRounds = 6;
+
+double Seconds(std::chrono::steady_clock::time_point begin) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+}
+
+// Runs fn(piece) for every piece on all threads of the arena and returns the seconds.
+template <typename Fn>
+double Time(TaskArena& arena, int64_t pieces, Fn fn) {
+  struct Run {
+    std::atomic<int64_t> next{0};
+    int64_t pieces;
+    Fn* fn;
+  } run;
+  run.pieces = pieces;
+  run.fn = &fn;
+  const auto begin = std::chrono::steady_clock::now();
+  arena.ParallelRun(
+      arena.worker_count(),
+      [](void* arg, uint32_t, int32_t) {
+        auto* r = static_cast<Run*>(arg);
+        for (int64_t i; (i = r->next.fetch_add(1, std::memory_order_relaxed)) < r->pieces;) (*r->fn)(i);
+      },
+      &run);
+  return Seconds(begin);
+}
+
+uint64_t Sum(const uint64_t* words, int64_t count) {
+  uint64_t sums[16] = {};  // independent chains: the loads, not the additions, are what takes time
+  for (int64_t i = 0; i < count; i += 16) {
+    for (int lane = 0; lane < 16; ++lane) sums[lane] += words[i + lane];
+  }
+  uint64_t sum = 0;
+  for (const uint64_t s : sums) sum += s;
+  return sum;
+}
+
+absl::StatusOr<double> ReadBandwidth(TaskArena& arena) {
+  std::vector<uint64_t> words;
+  CONCORD_RETURN_IF_ERROR(ResizeChecked(&words, kBytes / sizeof(uint64_t), "measuring memory"));
+  constexpr int64_t kWords = kPiece / sizeof(uint64_t);
+  std::atomic<uint64_t> sink{0};  // keeps the sums from being optimised away
+  double best = 1e9;
+  for (int round = 0; round < kRounds; ++round) {
+    best = std::min(best, Time(arena, kBytes / kPiece, [&](int64_t piece) {
+                      sink.fetch_add(Sum(words.data() + piece * kWords, kWords), std::memory_order_relaxed);
+                    }));
+  }
+  return static_cast<double>(kBytes) / best;
+}
+
+// One int8 dot-product instruction on registers alone, in chains enough to hide its latency. Written as assembly since
+// the point is this instruction, whatever the compiler was told of the machine.
+struct Int8Loop {
+  const char* name;
+  double ops;  // an iteration: a multiplication and an addition for each pair of bytes
+  void (*run)(int64_t iterations);
+};
+
+#if defined(__x86_64__)
+#define CONCORD_CHAINS(X) X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9)
+
+void Vnni512(int64_t iterations) {
+  for (; iterations > 0; --iterations) {
+#define CONCORD_CHAIN(i) "vpdpbusd %%zmm30, %%zmm31, %%zmm" #i "\n"
+    asm volatile(CONCORD_CHAINS(CONCORD_CHAIN)::
+                     : "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9");
+#undef CONCORD_CHAIN
+  }
+  asm volatile("vzeroupper" ::: "memory");
+}
+
+void Avx2(int64_t iterations) {
+  for (; iterations > 0; --iterations) {
+#define CONCORD_CHAIN(i)                          \
+  "vpmaddubsw %%ymm14, %%ymm15, %%ymm13\n"        \
+  "vpmaddwd %%ymm13, %%ymm14, %%ymm12\n"          \
+  "vpaddd %%ymm12, %%ymm" #i ", %%ymm" #i "\n"
+    asm volatile(CONCORD_CHAINS(CONCORD_CHAIN)::
+                     : "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm12", "xmm13");
+#undef CONCORD_CHAIN
+  }
+  asm volatile("vzeroupper" ::: "memory");
+}
+
+Int8Loop BestInt8() {
+  __builtin_cpu_init();
+  if (__builtin_cpu_supports("avx512vnni")) return {"vpdpbusd zmm", 10 * 64 * 2, Vnni512};
+  if (__builtin_cpu_supports("avx2")) return {"vpmaddubsw ymm", 10 * 32 * 2, Avx2};
+  return {};
+}
+#elif defined(__aarch64__) && defined(__ARM_FEATURE_DOTPROD)
+void Dot(int64_t iterations) {
+  for (; iterations > 0; --iterations) {
+    asm volatile(
+        "sdot v0.4s, v30.16b, v31.16b\n sdot v1.4s, v30.16b, v31.16b\n sdot v2.4s, v30.16b, v31.16b\n"
+        "sdot v3.4s, v30.16b, v31.16b\n sdot v4.4s, v30.16b, v31.16b\n sdot v5.4s, v30.16b, v31.16b\n"
+        "sdot v6.4s, v30.16b, v31.16b\n sdot v7.4s, v30.16b, v31.16b\n" ::
+            : "v0", "v1", "v2", "v3", "v4", "v5", "v6", "v7");
+  }
+}
+
+Int8Loop BestInt8() { return {"sdot", 8 * 16 * 2, Dot}; }
+#else
+Int8Loop BestInt8() { return {}; }
+#endif
+
+}  // namespace
+
+absl::StatusOr<MachineLimits> ProbeMachine(int threads, bool pin) {
+  TaskArena arena({.threads = static_cast<uint32_t>(std::max(0, threads)), .pin_cores = pin});
+  MachineLimits limits;
+  limits.threads = static_cast<int>(arena.worker_count());
+  CONCORD_ASSIGN_OR_RETURN(limits.read_bytes_per_second, ReadBandwidth(arena));
+  if (const Int8Loop loop = BestInt8(); loop.run != nullptr) {
+    constexpr int64_t kIterations = 50'000;  // about 0.15 ms a piece
+    const int64_t pieces = 64 * limits.threads;
+    double best = 1e9;
+    for (int round = 0; round < kRounds; ++round) {
+      best = std::min(best, Time(arena, pieces, [&](int64_t) { loop.run(kIterations); }));
+    }
+    limits.int8_ops_per_second = loop.ops * static_cast<double>(kIterations * pieces) / best;
+    limits.int8_instruction = loop.name;
+  }
+  return limits;
+}
+
+}  // namespace concord::cli

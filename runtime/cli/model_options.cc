@@ -1,0 +1,125 @@
+#include "runtime/cli/model_options.h"
+
+#include <cerrno>
+#include <cstring>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "runtime/cli/exit_code.h"
+#include "runtime/exec/demo_model.h"
+
+namespace concord::cli {
+namespace {
+
+constexpr char kModelHelp[] =
+    "a GGUF file (the first part of a split one), a Hugging Face folder, or synthetic:SHAPE[:TYPE], "
+    "a model with random weights, for example synthetic:llama-3.2-1b:q4_k_m";
+
+absl::StatusOr<std::string> ReadAll(int fd, const std::string& what) {
+  std::string text;
+  char buffer[1 << 16];
+  while (true) {
+    const ssize_t n = ::read(fd, buffer, sizeof(buffer));
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return UsageError(absl::StrCat("cannot read ", what, ": ", std::strerror(errno)));
+    if (n == 0) return text;
+    text.append(buffer, static_cast<size_t>(n));
+  }
+}
+
+// A device that is not there is no fault of the model, though loading reports both alike.
+absl::Status LoadError(const ModelOptions& options, const absl::Status& status) {
+  if (absl::IsNotFound(status) || absl::IsFailedPrecondition(status) || absl::IsUnavailable(status)) {
+    CONCORD_ASSIGN_OR_RETURN(const hal::DeviceRegistry registry, FindDevices(options));
+    if (registry.Find(options.device) == nullptr) {
+      return DeviceError(absl::StrCat(status.message(), "; run-model doctor says more"));
+    }
+  }
+  if (absl::IsOutOfRange(status)) return UsageError(status.message());
+  return ModelError(status);
+}
+
+}  // namespace
+
+void DeviceOptions::Declare(Arguments& args) {
+  args.Group("Device");
+  args.Value("--device", "NAME", &device, "where to run, as run-model devices lists them");
+  args.Value("--plugin", "FILE", &plugins, "load a backend plugin (libconcord_backend_*.so); may be repeated");
+  args.Value("--threads", "N", &threads, "CPU threads; 0: one a core").AtLeast(0);
+  args.Flag("--pin", &pin, "bind each CPU thread to a core");
+}
+
+void ModelOptions::DeclareModel(Arguments& args, bool required) {
+  args.Positional("MODEL", &model, absl::StrCat(kModelHelp, required ? "" : "; without it the built-in demo model"),
+                  required);
+}
+
+void ModelOptions::Declare(Arguments& args) {
+  DeviceOptions::Declare(args);
+  args.Group("Model");
+  args.Value("--context", "TOKENS", &context, "tokens that prompt and answer may have; 0: the model's own, at most 8192")
+      .AtLeast(0);
+  args.Value("--kv-type", "TYPE", &kv_type, "of the KV cache: f32, f16, bf16, q8_0").OneOf({"f32", "f16", "bf16", "q8_0"});
+  args.Value("--compute", "HOW", &compute, "exact: f32 activations; fast: int8 for quantised weights")
+      .OneOf({"exact", "fast"});
+  args.Value("--batch-tokens", "N", &batch_tokens, "tokens a step: long prompts go in pieces of this").AtLeast(1);
+}
+
+LoadOptions ModelOptions::ToLoadOptions() const {
+  return {.devices = {device},
+          .plugins = plugins,
+          .threads = threads,
+          .pin_threads = pin,
+          .compute = compute,
+          .kv_type = kv_type,
+          .context_tokens = context};
+}
+
+absl::StatusOr<hal::DeviceRegistry> FindDevices(const DeviceOptions& options) {
+  hal::DeviceRegistry::Options wanted;
+  wanted.host = hal::HostServices::Create({.threads = static_cast<uint32_t>(options.threads), .pin_cores = options.pin});
+  wanted.plugin_files = options.plugins;
+  hal::DeviceRegistry registry = hal::DeviceRegistry::Discover(std::move(wanted));
+  for (const hal::DeviceRegistry::Problem& problem : registry.problems()) {
+    for (const std::string& path : options.plugins) {
+      if (problem.plugin == path) return DeviceError(problem.status.message());
+    }
+  }
+  return registry;
+}
+
+absl::StatusOr<Model> LoadModel(const ModelOptions& options, Console& console) {
+  if (!options.plugins.empty()) CONCORD_RETURN_IF_ERROR(FindDevices(options).status());
+  LoadOptions load = options.ToLoadOptions();
+  load.on_progress = [&](const LoadProgress& p) {
+    console.Progress(p.stage, static_cast<double>(p.done_bytes), static_cast<double>(p.total_bytes));
+  };
+  load.on_log = [&](LogLevel level, absl::string_view message) {
+    if (level >= LogLevel::kWarning) console.Note(message);
+  };
+  absl::StatusOr<Model> model = Model::Load(options.model, load);
+  console.EndProgress();
+  if (!model.ok()) return LoadError(options, model.status());
+  return model;
+}
+
+absl::StatusOr<std::unique_ptr<loader::ModelSource>> OpenModel(const std::string& path, bool list_only) {
+  loader::OpenOptions options;
+  options.list_only = list_only;
+  absl::StatusOr<std::unique_ptr<loader::ModelSource>> source =
+      path.empty() ? loader::OpenMemory(exec::DemoModelBytes(), "built-in demo model", options)
+                   : loader::Open(path, options);
+  if (!source.ok()) return ModelError(source.status());
+  return source;
+}
+
+absl::StatusOr<std::string> ReadText(const std::string& path) {
+  if (path == "-") return ReadAll(STDIN_FILENO, "standard input");
+  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return UsageError(absl::StrCat("cannot read ", path, ": ", std::strerror(errno)));
+  absl::StatusOr<std::string> text = ReadAll(fd, path);
+  ::close(fd);
+  return text;
+}
+
+}  // namespace concord::cli

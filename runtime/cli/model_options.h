@@ -1,0 +1,48 @@
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "concord/concord.h"
+#include "runtime/cli/arguments.h"
+#include "runtime/cli/console.h"
+#include "runtime/hal/device_registry.h"
+#include "runtime/loader/model_source.h"
+
+namespace concord::cli {
+
+// "cpu:0" and what else says where and how a model runs: the same words in every command.
+struct DeviceOptions {
+  std::string device = "cpu";
+  std::vector<std::string> plugins;
+  int threads = 0;
+  bool pin = false;
+
+  void Declare(Arguments& args);
+};
+
+struct ModelOptions : DeviceOptions {
+  std::string model;
+  int64_t context = 0;
+  std::string kv_type = "f16";
+  std::string compute = "fast";
+  int64_t batch_tokens = 512;
+
+  void DeclareModel(Arguments& args, bool required);
+  void Declare(Arguments& args);
+  LoadOptions ToLoadOptions() const;
+};
+
+// What can be used here, with these plugins. DeviceError when one of `plugins` cannot serve.
+absl::StatusOr<hal::DeviceRegistry> FindDevices(const DeviceOptions& options);
+
+// The model as a whole, with a progress bar. Errors carry the exit code of whose fault it is.
+absl::StatusOr<Model> LoadModel(const ModelOptions& options, Console& console);
+
+// The file alone: nothing is read but its head. `path` empty: the built-in model.
+absl::StatusOr<std::unique_ptr<loader::ModelSource>> OpenModel(const std::string& path, bool list_only);
+
+// The bytes of the file at `path`, "-" being standard input. UsageError when it cannot be read.
+absl::StatusOr<std::string> ReadText(const std::string& path);
+
+}  // namespace concord::cli
