@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "runtime/base/memory_block.h"
 #include "runtime/graph/memory_plan.h"
 #include "runtime/graph/sizes.h"
 
@@ -34,10 +35,12 @@ const InputField* FieldOf(const std::string& name) {
   return nullptr;
 }
 
-absl::StatusOr<hal::Buffer> Allocate(const hal::Device& device, int64_t bytes, absl::string_view what) {
-  absl::StatusOr<hal::Buffer> buffer = device.CreateBuffer(static_cast<uint64_t>(bytes));
-  if (buffer.ok()) return buffer;
-  return Annotate(buffer.status(), absl::StrCat(bytes, " bytes for ", what, " (a smaller --context needs less)"));
+// What the device can still give, as far as is known. Host memory is promised freely and only missed when it is used,
+// so there the machine's own account decides.
+int64_t FreeBytes(const hal::Device& device) {
+  if (device.info().has(CONCORD_DEVICE_HOST_MEMORY)) return MemoryBlock::AvailableBytes();
+  const absl::StatusOr<concord_memory_stats> stats = device.MemoryStats();
+  return stats.ok() && stats->total_bytes > 0 ? static_cast<int64_t>(stats->free_bytes) : -1;
 }
 
 }  // namespace
@@ -46,6 +49,7 @@ absl::StatusOr<std::unique_ptr<StepRunner>> StepRunner::Create(std::shared_ptr<c
                                                                const StepCapacities& capacities) {
   auto runner = std::unique_ptr<StepRunner>(new StepRunner);
   runner->model_ = std::move(model);
+  runner->free_bytes_ = FreeBytes(runner->model_->device());
   CONCORD_RETURN_IF_ERROR(runner->MakeState(capacities));
   CONCORD_RETURN_IF_ERROR(runner->MakeInputs(capacities));
   CONCORD_RETURN_IF_ERROR(runner->Prepare(capacities));
@@ -53,12 +57,23 @@ absl::StatusOr<std::unique_ptr<StepRunner>> StepRunner::Create(std::shared_ptr<c
   return runner;
 }
 
+absl::StatusOr<hal::Buffer> StepRunner::Allocate(int64_t bytes, absl::string_view what) {
+  allocated_bytes_ += bytes;
+  if (free_bytes_ >= 0 && allocated_bytes_ > free_bytes_) {
+    return absl::ResourceExhaustedError(absl::StrCat(
+        model_->device().id(), ": ", what, " needs ", bytes >> 20, " MiB, ", allocated_bytes_ >> 20, " MiB with all before it, but ",
+        free_bytes_ >> 20, " MiB are free; ask for a shorter context, fewer sequences or a smaller KV type"));
+  }
+  absl::StatusOr<hal::Buffer> buffer = model_->device().CreateBuffer(static_cast<uint64_t>(bytes));
+  return buffer.ok() ? std::move(buffer) : Annotate(buffer.status(), absl::StrCat("memory for ", what));
+}
+
 absl::Status StepRunner::MakeState(const StepCapacities& capacities) {
   const graph::Module& module = model_->module();
   for (const graph::StateGroup& group : module.state_groups) {
     for (graph::ValueId id : group.states) {
       CONCORD_ASSIGN_OR_RETURN(const int64_t bytes, graph::ResolveBytes(module.main.value(id).type, ToSymbols(capacities)));
-      CONCORD_ASSIGN_OR_RETURN(hal::Buffer buffer, Allocate(model_->device(), bytes, "the KV cache"));
+      CONCORD_ASSIGN_OR_RETURN(hal::Buffer buffer, Allocate(bytes, "the KV cache"));
       state_bytes_ += bytes;
       states_.push_back(std::move(buffer));
     }
@@ -80,7 +95,7 @@ absl::Status StepRunner::MakeInputs(const StepCapacities& capacities) {
     bindings_.push_back({model_->lowered().slot(static_cast<graph::ValueId>(id)), CONCORD_ROLE_INPUT, nullptr, nullptr, total, padded});
     total += padded;
   }
-  CONCORD_ASSIGN_OR_RETURN(inputs_, Allocate(model_->device(), static_cast<int64_t>(total), "the inputs of a step"));
+  CONCORD_ASSIGN_OR_RETURN(inputs_, Allocate(static_cast<int64_t>(total), "the inputs of a step"));
   CONCORD_ASSIGN_OR_RETURN(void* memory, inputs_.Map(CONCORD_MAP_WRITE));
   input_memory_ = static_cast<std::byte*>(memory);
   for (concord_binding& b : bindings_) b.buffer = inputs_.get();
@@ -101,7 +116,7 @@ absl::Status StepRunner::Prepare(const StepCapacities& capacities) {
   const graph::ValueId logits = module.main.FindOutput("logits");
   if (logits == graph::kNoValue) return absl::InvalidArgumentError("the graph has no output 'logits'");
   CONCORD_ASSIGN_OR_RETURN(const int64_t logit_bytes, graph::ResolveBytes(module.main.value(logits).type, symbols));
-  CONCORD_ASSIGN_OR_RETURN(output_, Allocate(model_->device(), logit_bytes, "logits"));
+  CONCORD_ASSIGN_OR_RETURN(output_, Allocate(logit_bytes, "logits"));
   CONCORD_ASSIGN_OR_RETURN(void* memory, output_.Map(CONCORD_MAP_READ));
   logits_ = static_cast<float*>(memory);
   fixed.push_back(output_.Bind(lowered.slot(logits), CONCORD_ROLE_OUTPUT));
@@ -118,7 +133,7 @@ absl::Status StepRunner::Prepare(const StepCapacities& capacities) {
                                                                  .planned_bytes = plan.total_bytes}));
   ++prepares_;
   workspace_bytes_ = static_cast<int64_t>(prepared_.workspace_bytes());
-  CONCORD_ASSIGN_OR_RETURN(workspace_, Allocate(model_->device(), workspace_bytes_, "activations"));
+  CONCORD_ASSIGN_OR_RETURN(workspace_, Allocate(workspace_bytes_, "activations"));
   bindings_.push_back(workspace_.Bind(CONCORD_NONE, CONCORD_ROLE_WORKSPACE));
   return absl::OkStatus();
 }

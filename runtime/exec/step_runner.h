@@ -37,6 +37,8 @@ class StepRunner {
     uint64_t offset_bytes;
   };
   StepRunner() = default;
+  // Refuses what does not fit into what was free when this began.
+  absl::StatusOr<hal::Buffer> Allocate(int64_t bytes, absl::string_view what);
   absl::Status MakeState(const StepCapacities& capacities);
   absl::Status MakeInputs(const StepCapacities& capacities);
   absl::Status Prepare(const StepCapacities& capacities);
@@ -56,6 +58,8 @@ class StepRunner {
   int64_t prepares_ = 0;
   int64_t state_bytes_ = 0;
   int64_t workspace_bytes_ = 0;
+  int64_t free_bytes_ = -1;  // -1: unknown
+  int64_t allocated_bytes_ = 0;
 };
 
 }  // namespace concord::exec

@@ -160,6 +160,13 @@ TEST(Model, BadOptionsAreStatuses) {
   EXPECT_EQ(Model::Load(kTiny, {.context_tokens = int64_t{1} << 40}).status().code(), absl::StatusCode::kOutOfRange);
 }
 
+// A KV cache that no machine holds is refused beforehand, not met by the kernel's killer later.
+TEST(Engine, KvCacheLargerThanMemoryIsRefused) {
+  auto engine = Engine::Create(LoadTiny(), {.kv_tokens = int64_t{1} << 30});
+  EXPECT_EQ(engine.status().code(), absl::StatusCode::kResourceExhausted) << engine.status();
+  EXPECT_THAT(std::string(engine.status().message()), HasSubstr("MiB are free"));
+}
+
 TEST(Model, LoadGenerateUnloadTenTimes) {
   for (int round = 0; round < 10; ++round) {
     auto engine = Engine::Create(LoadTiny(), {});
