@@ -2,7 +2,7 @@
 
 #include "ops/core/numerics.h"
 
-// Gated linear unit: y = act(gate) · up, with the clamps of the families that have them (ARCHITECTURES A2).
+// Gated linear unit: y = act(gate) · up, with the clamps of the families that have them.
 // Shapes: gate, up, y [n, d].
 // act "silu": g · σ(alpha · g); "gelu_tanh": the tanh form of GELU; "relu".
 // clamp "before": gate ← min(gate, limit), up ← clamp(up, ±limit); "after": act(gate) ← min(act(gate), limit), up as

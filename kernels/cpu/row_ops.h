@@ -25,7 +25,7 @@ enum class GluAct { kSilu, kGeluTanh, kOai };  // kOai: g * sigmoid(alpha * g)
 enum class GluClamp { kNone, kBefore, kAfter };
 
 // y = act(gate) * (up + plus_one). kBefore: gate = min(gate, limit), up = clamp(up, -limit, limit) before;
-// kAfter: act(gate) = min(act(gate), limit) and up clamped likewise (ARCHITECTURES A2).
+// kAfter: act(gate) = min(act(gate), limit) and up clamped likewise.
 struct GluArgs {
   const float* gate = nullptr;
   int64_t gate_stride = 0;

@@ -10,7 +10,7 @@
 namespace concord::loader {
 namespace {
 
-// What a wrapper's top level may say about the language model it nests (HF.md 2).
+// What a wrapper's top level may say about the language model it nests.
 bool SeenThroughWrapper(absl::string_view key) {
   for (absl::string_view seen : {"architectures", "model_type", "tie_word_embeddings", "bos_token_id", "eos_token_id",
                                  "pad_token_id", "dtype", "torch_dtype"}) {

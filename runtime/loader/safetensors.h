@@ -10,7 +10,7 @@
 
 namespace concord::loader {
 
-// The tensors of one safetensors file, by offset. Checked as HF.md section 1 says: they tile the data exactly. Tensors
+// The tensors of one safetensors file, by offset. Checked: they tile the data exactly. Tensors
 // of a dtype that Concord does not read are listed with a null type. `what` names the file in messages.
 absl::StatusOr<std::vector<Tensor>> ReadSafetensors(absl::Span<const std::byte> bytes, absl::string_view what);
 

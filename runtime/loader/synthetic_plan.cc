@@ -14,7 +14,7 @@ void AppendUtf8(uint32_t code, std::string* out) {  // below U+0800
   out->push_back(static_cast<char>(0x80 | (code & 0x3F)));
 }
 
-// The printable stand-ins that byte-level BPE uses for bytes (GGUF.md 4.2).
+// The printable stand-ins that byte-level BPE uses for bytes.
 std::vector<std::string> ByteSymbols() {
   std::vector<std::string> symbols(256);
   uint32_t next = 256;

@@ -3,7 +3,7 @@
 // GPT-2: LayerNorm, learned positions, biased linears, tanh GELU, tied head.
 // x = wte[token] + wpe[position]; x += proj(attn(ln_1 x)); x += proj(gelu(fc(ln_2 x))); logits = ln_f(x) wte^T.
 // Hugging Face files hold Conv1D weights as [in, out]; q, k and v are row ranges of one fused tensor.
-// Source: Radford et al., Language Models are Unsupervised Multitask Learners, 2019; ARCHITECTURES C4.
+// Source: Radford et al., Language Models are Unsupervised Multitask Learners, 2019.
 namespace concord::models {
 namespace {
 

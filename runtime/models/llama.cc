@@ -1,7 +1,7 @@
 #include "runtime/models/common/dense_decoder.h"
 
 // Llama 1, 2, 3.x and what shares their graph: DeepSeek LLM and Coder, R1-Distill-Llama, InternLM v1 and 3, Mistral.
-// Source: Touvron et al., arXiv:2302.13971; Dubey et al., arXiv:2407.21783; ARCHITECTURES C1.
+// Source: Touvron et al., arXiv:2302.13971; Dubey et al., arXiv:2407.21783.
 namespace concord::models {
 namespace {
 

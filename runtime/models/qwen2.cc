@@ -1,7 +1,7 @@
 #include "runtime/models/common/dense_decoder.h"
 
 // Qwen1.5, 2, 2.5, QwQ, R1-Distill-Qwen: the llama block with biases on q, k and v.
-// Source: Yang et al., arXiv:2407.10671; ARCHITECTURES C6.
+// Source: Yang et al., arXiv:2407.10671.
 namespace concord::models {
 namespace {
 

@@ -1,7 +1,7 @@
 #include "runtime/models/common/dense_decoder.h"
 
 // Qwen3 dense: no biases, RMSNorm on each q and k head before the rotation.
-// Source: Qwen3 Technical Report, arXiv:2505.09388; ARCHITECTURES C6.
+// Source: Qwen3 Technical Report, arXiv:2505.09388.
 namespace concord::models {
 namespace {
 

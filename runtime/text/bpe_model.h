@@ -12,7 +12,7 @@
 
 namespace concord::text {
 
-// BPE by merge rank (../shared/models/GGUF.md section 4.2). For kByteLevelBpe pieces are raw bytes and merging starts
+// BPE by merge rank. For kByteLevelBpe pieces are raw bytes and merging starts
 // from single bytes; for kSpmBpe pieces have "▁" for spaces and merging starts from characters.
 class BpeModel : public TokenModel {
  public:

@@ -5,8 +5,7 @@
 
 #include "absl/strings/string_view.h"
 
-// The byte-to-unicode alphabet of byte-level BPE: each byte as a printable character, space as "Ġ", newline as "Ċ"
-// (../shared/models/GGUF.md section 4.2).
+// The byte-to-unicode alphabet of byte-level BPE: each byte as a printable character, space as "Ġ", newline as "Ċ".
 namespace concord::text {
 
 // The bytes that `token` spells in the alphabet; nothing when it has a character outside of it.

@@ -9,7 +9,7 @@
 
 namespace concord::text {
 
-// What a name of tokenizer.ggml.pre stands for (../shared/models/GGUF.md section 4.4).
+// What a name of tokenizer.ggml.pre stands for.
 struct PreTokenizerPreset {
   const char* name;
   absl::Span<const char* const> regexes;

@@ -4,7 +4,7 @@
 #include "absl/strings/str_join.h"
 #include "runtime/text/pre_tokenizer.h"
 
-// The splitting rules of the model families, named R1 to R9 as in ../shared/models/GGUF.md section 4.4.
+// The splitting rules of the model families, named R1 to R9.
 namespace concord::text {
 namespace {
 

@@ -9,8 +9,8 @@
 
 namespace concord::text {
 
-// SentencePiece BPE: merges the neighbours whose text together is the token of the highest score
-// (../shared/models/GGUF.md section 4.3). Pieces come with "▁" for spaces.
+// SentencePiece BPE: merges the neighbours whose text together is the token of the highest score.
+// Pieces come with "▁" for spaces.
 class SpmModel : public TokenModel {
  public:
   explicit SpmModel(const TokenTable& table);

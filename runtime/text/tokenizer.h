@@ -20,7 +20,7 @@ struct EncodeOptions {
   bool parse_special = false;
 };
 
-// Text to token ids and back, for SPM and byte-level BPE vocabularies (../shared/models/GGUF.md section 4).
+// Text to token ids and back, for SPM and byte-level BPE vocabularies.
 //
 // Special tokens are found from left to right, the longest at each place. What is between them is split by the
 // pre-tokenizer and merged. Any bytes are text: where they are not valid UTF-8 the pre-tokenizer cuts in front of and

@@ -12,7 +12,7 @@ namespace concord::text {
 // files have, are taken away; all else that is wrong is an error.
 absl::Status CheckVocab(Vocab* vocab);
 
-// The ids that end a generation, in increasing order (../shared/models/GGUF.md section 4).
+// The ids that end a generation, in increasing order.
 std::vector<int32_t> EndOfGeneration(const Vocab& vocab);
 
 }  // namespace concord::text

@@ -16,7 +16,7 @@ struct DenseStyle {
 };
 
 // Builds the whole module; biases are used wherever the file has them.
-// Block: h = x + o(attn(rope(q), rope(k), v)) on norm(x); x = h + ffn(norm(h)).   Source: ARCHITECTURES C1, C6.
+// Block: h = x + o(attn(rope(q), rope(k), v)) on norm(x); x = h + ffn(norm(h)).
 absl::StatusOr<graph::Module> BuildDenseDecoder(const loader::ModelSource& source, const BuildOptions& options,
                                                 const DenseStyle& style);
 

@@ -15,7 +15,7 @@ struct RopeTable {
 // The table for `n_rot` rotary dims from the file's settings: base frequency and scaling (none, linear, dynamic,
 // llama3, yarn, longrope), in GGUF also the tensors rope_freqs and rope_factors_*. `context_tokens` chooses where a
 // scaling depends on the length of the sequence: it is made for that length, shorter ones use the same table.
-// Source: ARCHITECTURES A4; YaRN arXiv:2309.00071; LongRoPE arXiv:2402.13753.
+// Source: YaRN arXiv:2309.00071; LongRoPE arXiv:2402.13753.
 absl::StatusOr<RopeTable> MakeRopeTable(const loader::ModelSource& source, int64_t n_rot, double default_base,
                                         int64_t context_tokens);
 
