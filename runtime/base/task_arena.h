@@ -8,8 +8,10 @@ namespace concord {
 // The threads that compute: the caller of ParallelRun and as many helpers as the user allows. The only place that
 // names the threading library.
 //
-// A run is published in one atomic word. Helpers that are awake join it within a microsecond; they look for another
-// run for kSpinNs after one has ended, because decoding starts one every few milliseconds at most, and only then sleep.
+// A run is published in one atomic word. Helpers that are awake join it within 0.3 us; after a run they look for the
+// next one for 50 us and only then leave. From then on the next run has to wake one: 55-75 us (median, oneTBB 2021.8 on
+// two Zen 4 cores; 40-70 us with plain threads and a futex), during which the caller works on alone. A decoding step
+// takes milliseconds, so oneTBB's wake-up costs at most a hundredth of it.
 class TaskArena {
  public:
   struct Options {

@@ -13,8 +13,8 @@ namespace {
 
 HostServices* Self(void* user) { return static_cast<HostServices*>(user); }
 
-// More than any machine has today; sanitizers end the process when malloc is asked for such sizes.
-constexpr uint64_t kMostBytes = uint64_t{1} << 39;
+// Half of a process's address space: such sizes are mistakes, and sanitizers end the process when malloc sees them.
+constexpr uint64_t kMostBytes = uint64_t{1} << 46;
 
 // Stands in the bytes before each allocation.
 struct Header {
