@@ -19,6 +19,8 @@ import numpy as np
 
 HERE = Path(__file__).parent
 PROMPTS = ["Once upon a time", "One day, a little fox", "The little fox", "A girl named Lily"]
+# the best two logits stay 0.02 apart and more on the way of these, so that rounding does not change the text
+FIRM_PROMPTS = ["Once upon a time", "Long ago", "Ben was a brave boy", "The little bear was hungry."]
 SCALARS = {0: "<B", 1: "<b", 2: "<H", 3: "<h", 4: "<I", 5: "<i", 6: "<f", 7: "<?", 10: "<Q", 11: "<q", 12: "<d"}
 PIECES = re.compile(r"'s|'t|'re|'ve|'m|'ll|'d| ?[^\W\d_]+| ?\d+| ?(?:[^\s\w]|_)+|\s+(?!\S)|\s+")
 
@@ -189,7 +191,7 @@ def main():
     meta, tensors = load(args.model)
     tokenizer = Tokenizer(meta)
     if args.write:
-        args.write.write_text(json.dumps(expected(meta, tensors, tokenizer, PROMPTS, 64), indent=1) + "\n")
+        args.write.write_text(json.dumps(expected(meta, tensors, tokenizer, FIRM_PROMPTS, 64), indent=1) + "\n")
     elif args.expect:
         want = json.loads(args.expect.read_text())
         for row, got in zip(want, expected(meta, tensors, tokenizer, [r["prompt"] for r in want], 64)):
