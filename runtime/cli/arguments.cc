@@ -1,7 +1,7 @@
 #include "runtime/cli/arguments.h"
 
-#include <algorithm>
 #include <CLI/CLI.hpp>
+#include <algorithm>
 
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
@@ -211,9 +211,9 @@ absl::Status Arguments::Parse(const std::vector<std::string>& words) {
     if (word.empty() || word[0] != '-') return UsageError(absl::StrCat("'", word, "' is one argument too many", see));
     word = word.substr(0, word.find('='));
     const std::string near = Nearest(word, impl_->long_names);
-    return UsageError(
-        absl::StrCat("there is no option ", word, near.empty() ? "" : absl::StrCat("; did you mean ", near, "?"),
-                     near.empty() ? see : ""));
+    return UsageError(absl::StrCat("there is no option ", word,
+                                   near.empty() ? "" : absl::StrCat("; did you mean ", near, "?"),
+                                   near.empty() ? see : ""));
   } catch (const CLI::RequiredError& error) {
     const std::string what = error.what();
     return UsageError(absl::StrCat(what.substr(0, what.find(' ')), " is missing", see));

@@ -60,7 +60,8 @@ class Bench : public Command {
       CONCORD_ASSIGN_OR_RETURN(limits_, ProbeMachine(model_.threads, model_.pin));
     }
     absl::StatusOr<Engine> engine = Engine::Create(
-        model, {.max_tokens_in_flight = model_.batch_tokens, .max_sequences = batch_, .kv_tokens = batch_ * model_.context});
+        model,
+        {.max_tokens_in_flight = model_.batch_tokens, .max_sequences = batch_, .kv_tokens = batch_ * model_.context});
     if (!engine.ok()) return RequestError(engine.status());
     const InterruptScope scope([] {});
     CONCORD_RETURN_IF_ERROR(Measure(model, *engine, console));
@@ -79,8 +80,8 @@ class Bench : public Command {
     n_decode_ = decode_.value_or(std::min(kDefaultDecode, most - 2));
     const int64_t needed = std::max({n_prefill_ + 1, n_decode_ + 2, std::min(most, kWarmUpTokens)});
     if (needed > most) {
-      return UsageError(absl::StrCat("--prefill ", n_prefill_, " and --decode ", n_decode_, " need a context of ", needed,
-                                     " tokens, but it holds ", most));
+      return UsageError(absl::StrCat("--prefill ", n_prefill_, " and --decode ", n_decode_, " need a context of ",
+                                     needed, " tokens, but it holds ", most));
     }
     if (n_prefill_ + n_decode_ == 0) return UsageError("nothing to measure: --prefill and --decode are both 0");
     if (model_.context == 0) model_.context = needed;
@@ -146,7 +147,8 @@ class Bench : public Command {
                            std::max<int64_t>(1, n_prefill_ / 2)));
     CONCORD_ASSIGN_OR_RETURN(
         const graph::GraphCost decode,
-        graph::ComputeCost(graph, StepSizes<Sizes>(batch_, batch_, batch_, batch_ * blocks, blocks), 1 + n_decode_ / 2));
+        graph::ComputeCost(graph, StepSizes<Sizes>(batch_, batch_, batch_, batch_ * blocks, blocks),
+                           1 + n_decode_ / 2));
     ops_per_prefill_token_ = n_prefill_ > 0 ? prefill.total.flops / static_cast<double>(batch_ * n_prefill_) : 0;
     bytes_per_decode_step_ = decode.total.weight_bytes + decode.total.state_bytes;
     return absl::OkStatus();
@@ -160,7 +162,8 @@ class Bench : public Command {
   }
 
   std::string AsText(const Model& model) const {
-    std::string out = absl::StrFormat("%s on %s, batch %d, %d repetitions\n\n", model.info().name, model.info().device, batch_, repeat_);
+    std::string out = absl::StrFormat("%s on %s, batch %d, %d repetitions\n\n", model.info().name, model.info().device,
+                                      batch_, repeat_);
     Table table({"", ">tokens", ">tok/s", ">min", ">max", ">rate", ">of the machine"});
     const auto number = [](double x) { return absl::StrFormat("%.1f", x); };
     if (n_prefill_ > 0) {
@@ -175,35 +178,44 @@ class Bench : public Command {
     }
     out += table.ToString();
     if (limits_.threads > 0) {
-      absl::StrAppend(&out, absl::StrFormat("\nThis machine, measured now with %d threads: reads %.1f GB/s; int8 %.0f GOPS (%s)\n",
-                                            limits_.threads, limits_.read_bytes_per_second / 1e9,
-                                            limits_.int8_ops_per_second / 1e9,
-                                            limits_.int8_instruction.empty() ? "not measured" : limits_.int8_instruction));
+      absl::StrAppend(
+          &out, absl::StrFormat("\nThis machine, measured now with %d threads: reads %.1f GB/s; int8 %.0f GOPS (%s)\n",
+                                limits_.threads, limits_.read_bytes_per_second / 1e9, limits_.int8_ops_per_second / 1e9,
+                                limits_.int8_instruction.empty() ? "not measured" : limits_.int8_instruction));
     }
     return out;
   }
 
   static Json SpeedJson(int64_t tokens, const Speeds& speeds) {
-    return {{"tokens", tokens}, {"tokens_per_s", speeds.median()}, {"min", speeds.min()}, {"max", speeds.max()},
+    return {{"tokens", tokens},
+            {"tokens_per_s", speeds.median()},
+            {"min", speeds.min()},
+            {"max", speeds.max()},
             {"runs", speeds.runs}};
   }
 
   Json AsJson(const Model& model) const {
     const ModelInfo& info = model.info();
-    Json json = {{"model", info.name},       {"architecture", info.architecture},
-                 {"device", info.device},    {"weight_bytes", info.weight_bytes},
-                 {"batch", batch_},          {"repeat", repeat_},
-                 {"context", info.context_tokens}, {"compute", model_.compute},
+    Json json = {{"model", info.name},
+                 {"architecture", info.architecture},
+                 {"device", info.device},
+                 {"weight_bytes", info.weight_bytes},
+                 {"batch", batch_},
+                 {"repeat", repeat_},
+                 {"context", info.context_tokens},
+                 {"compute", model_.compute},
                  {"kv_type", model_.kv_type}};
     if (n_prefill_ > 0) {
       json["prefill"] = SpeedJson(n_prefill_, prefill_speeds_);
       json["prefill"]["ops_per_s"] = prefill_ops();
-      if (limits_.int8_ops_per_second > 0) json["prefill"]["share_of_int8_peak"] = prefill_ops() / limits_.int8_ops_per_second;
+      if (limits_.int8_ops_per_second > 0)
+        json["prefill"]["share_of_int8_peak"] = prefill_ops() / limits_.int8_ops_per_second;
     }
     if (n_decode_ > 0) {
       json["decode"] = SpeedJson(n_decode_, decode_speeds_);
       json["decode"]["bytes_per_s"] = decode_bytes();
-      if (limits_.threads > 0) json["decode"]["share_of_read_bandwidth"] = decode_bytes() / limits_.read_bytes_per_second;
+      if (limits_.threads > 0)
+        json["decode"]["share_of_read_bandwidth"] = decode_bytes() / limits_.read_bytes_per_second;
     }
     if (limits_.threads > 0) {
       json["machine"] = {{"threads", limits_.threads},
@@ -227,11 +239,13 @@ class Bench : public Command {
 }  // namespace
 
 CONCORD_DEFINE_COMMAND(bench) {
-  return {.name = "bench",
-          .summary = "Measure how fast a model reads a prompt and writes, and how near that is to the machine's limits",
-          .details = "Speeds are medians. Rates come from the operations and bytes that the model's graph needs at least; the\n"
-                     "machine's own limits are measured in the same run with the same threads. Prompts are random tokens.",
-          .make = Make<Bench>};
+  return {
+      .name = "bench",
+      .summary = "Measure how fast a model reads a prompt and writes, and how near that is to the machine's limits",
+      .details =
+          "Speeds are medians. Rates come from the operations and bytes that the model's graph needs at least; the\n"
+          "machine's own limits are measured in the same run with the same threads. Prompts are random tokens.",
+      .make = Make<Bench>};
 }
 
 }  // namespace concord::cli

@@ -1,10 +1,10 @@
 #include "runtime/cli/console.h"
 
+#include <sys/ioctl.h>
+#include <unistd.h>
 #include <cerrno>
 #include <cmath>
 #include <cstring>
-#include <sys/ioctl.h>
-#include <unistd.h>
 
 #include "absl/strings/str_format.h"
 #include "runtime/cli/exit_code.h"

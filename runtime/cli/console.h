@@ -14,17 +14,17 @@ class Console {
  public:
   Console();
 
-  bool quiet = false;    // no notes, no progress
-  bool json = false;     // results as JSON
+  bool quiet = false;  // no notes, no progress
+  bool json = false;   // results as JSON
   bool input_is_terminal() const { return input_is_terminal_; }
   bool output_is_terminal() const { return output_is_terminal_; }
 
-  // Writes all of `text` to standard output, at once. NobodyListens when its reader has gone; Internal when it cannot be
-  // written (a full disk): what was written before is then not the whole result, and the program must fail.
+  // Writes all of `text` to standard output, at once. NobodyListens when its reader has gone; Internal when it cannot
+  // be written (a full disk): what was written before is then not the whole result, and the program must fail.
   absl::Status Print(absl::string_view text);
 
-  void Note(absl::string_view text);   // a line of information
-  void Warn(absl::string_view text);   // "run-model: ...": also when quiet
+  void Note(absl::string_view text);    // a line of information
+  void Warn(absl::string_view text);    // "run-model: ...": also when quiet
   void Prompt(absl::string_view text);  // no newline
 
   // `total` 0: unknown. Cheap to call often.

@@ -24,7 +24,8 @@ class Devices : public Command {
     Table table({"device", "kind", "name", ">memory", "driver", "features"});
     for (const hal::DeviceRegistry::Entry& entry : registry.devices()) {
       const hal::DeviceInfo& info = entry.info;
-      table.Row({info.id, info.kind, info.name, info.memory_bytes == 0 ? "-" : Bytes(static_cast<double>(info.memory_bytes)),
+      table.Row({info.id, info.kind, info.name,
+                 info.memory_bytes == 0 ? "-" : Bytes(static_cast<double>(info.memory_bytes)),
                  info.driver.empty() ? "-" : info.driver, info.features.empty() ? "-" : info.features});
     }
     CONCORD_RETURN_IF_ERROR(console.Print(table.ToString()));
@@ -41,7 +42,8 @@ class Devices : public Command {
 }  // namespace
 
 CONCORD_DEFINE_COMMAND(devices) {
-  return {.name = "devices", .summary = "List the devices that models can run on", .details = "", .make = Make<Devices>};
+  return {
+      .name = "devices", .summary = "List the devices that models can run on", .details = "", .make = Make<Devices>};
 }
 
 }  // namespace concord::cli

@@ -1,7 +1,7 @@
-#include <cstdlib>
-#include <fstream>
 #include <sched.h>
 #include <sys/utsname.h>
+#include <cstdlib>
+#include <fstream>
 
 #include "absl/strings/str_split.h"
 #include "concord/concord.h"
@@ -36,11 +36,11 @@ class Doctor : public Command {
     const HostInfo host = ReadHostInfo();
     const hal::DeviceRegistry registry = Discover(options_);
     if (console.json) return console.Print(Dump(AsJson(host, registry)));
-    std::string out = absl::StrCat("run-model ", Version(), " on ", host.system, "\n\nProcessor\n  model         ", host.cpu,
-                                   "\n  features      ", host.features, "\n  cores         ", host.usable_cpus,
-                                   " usable of ", host.total_cpus, "; models get ", TaskArena::DefaultThreads(),
-                                   " threads\n  memory        ", Bytes(host.memory_bytes), ", ",
-                                   Bytes(host.free_bytes), " free\n\nDevices\n");
+    std::string out =
+        absl::StrCat("run-model ", Version(), " on ", host.system, "\n\nProcessor\n  model         ", host.cpu,
+                     "\n  features      ", host.features, "\n  cores         ", host.usable_cpus, " usable of ",
+                     host.total_cpus, "; models get ", TaskArena::DefaultThreads(), " threads\n  memory        ",
+                     Bytes(host.memory_bytes), ", ", Bytes(host.free_bytes), " free\n\nDevices\n");
     for (const hal::DeviceRegistry::Entry& entry : registry.devices()) {
       const std::string& path = entry.instance->plugin().path();
       absl::StrAppend(&out, "  ", entry.info.id, "  ", entry.info.name, " (", path.empty() ? "built in" : path, ")\n");
@@ -70,8 +70,12 @@ class Doctor : public Command {
     for (const models::ModelDef& model : models::AllModels()) architectures.push_back(model.name);
     return {{"version", Version()},
             {"system", host.system},
-            {"cpu", {{"name", host.cpu}, {"features", host.features}, {"cores", host.total_cpus},
-                     {"usable_cores", host.usable_cpus}, {"threads", TaskArena::DefaultThreads()}}},
+            {"cpu",
+             {{"name", host.cpu},
+              {"features", host.features},
+              {"cores", host.total_cpus},
+              {"usable_cores", host.usable_cpus},
+              {"threads", TaskArena::DefaultThreads()}}},
             {"memory", {{"total_bytes", host.memory_bytes}, {"free_bytes", host.free_bytes}}},
             {"devices", devices},
             {"problems", problems},

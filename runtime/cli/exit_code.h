@@ -18,8 +18,8 @@ enum class ExitCode : int {
 // Statuses that carry their exit code, for where the status code alone does not tell whose fault it is.
 absl::Status UsageError(absl::string_view message);
 absl::Status DeviceError(absl::string_view message);
-absl::Status Interrupted();     // ends the program without a message
-absl::Status NobodyListens();   // so does this, as success: whoever read our output has had enough (head -1)
+absl::Status Interrupted();    // ends the program without a message
+absl::Status NobodyListens();  // so does this, as success: whoever read our output has had enough (head -1)
 
 // The status of reading or running a model: what is wrong with the file has code 3; memory, devices, cancellation and
 // limits that the user chose (OutOfRange) keep theirs.

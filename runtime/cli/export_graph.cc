@@ -13,7 +13,8 @@ class ExportGraph : public Command {
   void Declare(Arguments& args) override {
     options_.DeclareModel(args, true);
     args.Value("-o,--output", "FILE", &output_, "write there instead of standard output");
-    args.Value("--context", "TOKENS", &options_.context, "for rope tables that depend on it; 0: what the model was made for")
+    args.Value("--context", "TOKENS", &options_.context,
+               "for rope tables that depend on it; 0: what the model was made for")
         .AtLeast(0);
     args.Value("--kv-type", "TYPE", &options_.kv_type, "of the KV cache: f32, f16, bf16, q8_0")
         .OneOf({"f32", "f16", "bf16", "q8_0"});
@@ -31,7 +32,8 @@ class ExportGraph : public Command {
     CONCORD_RETURN_IF_ERROR(file.Open(*output_, static_cast<int64_t>(text.size())));
     CONCORD_RETURN_IF_ERROR(file.Write(text.data(), text.size()));
     CONCORD_RETURN_IF_ERROR(file.Commit());
-    console.Note(absl::StrCat("wrote ", *output_, ": ", module->main.nodes.size(), " ops, ", module->weights.size(), " weights"));
+    console.Note(absl::StrCat("wrote ", *output_, ": ", module->main.nodes.size(), " ops, ", module->weights.size(),
+                              " weights"));
     return absl::OkStatus();
   }
 
@@ -43,10 +45,11 @@ class ExportGraph : public Command {
 }  // namespace
 
 CONCORD_DEFINE_COMMAND(export_graph) {
-  return {.name = "export-graph",
-          .summary = "Write the graph of a model as text (protobuf), for reading or to ship with weights",
-          .details = "The format is graph.proto: ops, shapes, and which tensor of the file each weight is. Before fusion.",
-          .make = Make<ExportGraph>};
+  return {
+      .name = "export-graph",
+      .summary = "Write the graph of a model as text (protobuf), for reading or to ship with weights",
+      .details = "The format is graph.proto: ops, shapes, and which tensor of the file each weight is. Before fusion.",
+      .make = Make<ExportGraph>};
 }
 
 }  // namespace concord::cli

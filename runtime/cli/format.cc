@@ -11,7 +11,12 @@ namespace {
 std::string Scaled(double value, double step, const std::vector<const char*>& units) {
   size_t unit = 0;
   while (value >= step && unit + 1 < units.size()) value /= step, ++unit;
-  return unit == 0 ? absl::StrFormat("%.0f%s", value, units[0]) : absl::StrFormat("%.*f%s", value < 10 ? 2 : value < 100 ? 1 : 0, value, units[unit]);
+  return unit == 0 ? absl::StrFormat("%.0f%s", value, units[0])
+                   : absl::StrFormat("%.*f%s",
+                                     value < 10    ? 2
+                                     : value < 100 ? 1
+                                                   : 0,
+                                     value, units[unit]);
 }
 
 // Columns on a screen: characters, near enough.

@@ -72,7 +72,8 @@ class Generate : public Command {
     model_.Declare(args);
     args.Example("run-model", "the built-in model; on a terminal, a chat");
     args.Example("run-model model.gguf -p \"Once upon a time\" -n 100", "prints the prompt and what comes after it");
-    args.Example("run-model ./Qwen3-0.6B --temperature 0 -f question.txt", "a Hugging Face folder, always the same text");
+    args.Example("run-model ./Qwen3-0.6B --temperature 0 -f question.txt",
+                 "a Hugging Face folder, always the same text");
     args.Example("echo \"The sea is\" | run-model model.gguf --json", "prompt from a pipe, one JSON object out");
   }
 
@@ -115,32 +116,34 @@ class Generate : public Command {
     return engine;
   }
 
-  // Streams the answer to standard output; `cancelled` is set by Ctrl-C. `keep`: for JSON, print nothing.
-  absl::StatusOr<Answer> Stream(Engine& engine, const Request& request, bool keep, Console& console) const {
+  // Streams `before` and then the answer to standard output; with --json nothing, but keeps the tokens. What is wrong
+  // with the request shows before anything is printed. Ctrl-C ends the answer.
+  static absl::StatusOr<Answer> Stream(Engine& engine, const Request& request, const std::string& before,
+                                       Console& console) {
     absl::StatusOr<concord::Stream> stream = engine.Generate(request);
     if (!stream.ok()) return RequestError(stream.status());
     const InterruptScope scope([&] { stream->Cancel(); });
+    if (!console.json) CONCORD_RETURN_IF_ERROR(console.Print(before));
     Answer answer;
     while (std::optional<Token> token = stream->Next()) {
       answer.text += token->text;
-      if (keep) {
+      if (console.json) {
         answer.tokens.push_back(*std::move(token));
       } else if (const absl::Status written = console.Print(token->text); !written.ok()) {
         stream->Cancel();
         return written;
       }
     }
-    if (!stream->status().ok()) return ModelError(stream->status());
+    if (!stream->status().ok()) {
+      if (!console.json) (void)console.Print("\n");  // the message begins a line
+      return ModelError(stream->status());
+    }
     answer.result = stream->result();
     return answer;
   }
 
   absl::Status Complete(const Model& model, Engine& engine, const Request& request, Console& console) const {
-    // An error about the prompt should come before the prompt is printed, so this stream is asked first.
-    if (!console.json) CONCORD_RETURN_IF_ERROR(CheckPrompt(model, request));
-    if (!console.json) CONCORD_RETURN_IF_ERROR(console.Print(request.prompt));
-    absl::StatusOr<Answer> answer = Stream(engine, request, console.json, console);
-    if (!console.json && ExitCodeOf(answer.status()) != ExitCode::kDone) (void)console.Print("\n");
+    absl::StatusOr<Answer> answer = Stream(engine, request, request.prompt, console);
     if (!answer.ok()) return answer.status();
     if (console.json) {
       CONCORD_RETURN_IF_ERROR(console.Print(Dump(AsJson(model, request, *answer))));
@@ -149,15 +152,6 @@ class Generate : public Command {
       console.Note(Statistic(answer->result, request.sampling.seed));
     }
     return answer->result.finish_reason == FinishReason::kCancelled ? Interrupted() : absl::OkStatus();
-  }
-
-  static absl::Status CheckPrompt(const Model& model, const Request& request) {
-    const absl::StatusOr<std::vector<int32_t>> ids = model.Tokenize(request.prompt, request.add_bos);
-    if (!ids.ok()) return RequestError(ids.status());
-    const int64_t count = static_cast<int64_t>(ids->size()), context = model.info().context_tokens;
-    if (count < context) return absl::OkStatus();
-    return UsageError(absl::StrCat("the prompt has ", count, " tokens, but the context holds ", context,
-                                   " with at least one for the answer; shorten it, or give a larger --context"));
   }
 
   // Every line goes on from all that was said before.
@@ -170,12 +164,12 @@ class Generate : public Command {
       if (!std::getline(std::cin, line)) break;
       if (line.empty() && said.empty()) continue;
       request.prompt = absl::StrCat(said, said.empty() || line.empty() ? "" : "\n", line);
-      absl::StatusOr<Answer> answer = Stream(engine, request, false, console);
+      absl::StatusOr<Answer> answer = Stream(engine, request, "", console);
       if (absl::IsOutOfRange(answer.status()) && !said.empty()) {
         console.Note("[the context is full: beginning anew with your last line]");
         request.prompt = line;
         said.clear();
-        answer = Stream(engine, request, false, console);
+        answer = Stream(engine, request, "", console);
       }
       if (absl::IsOutOfRange(answer.status())) {
         console.Warn(answer.status().message());
@@ -231,11 +225,13 @@ class Generate : public Command {
 }  // namespace
 
 CONCORD_DEFINE_COMMAND(generate) {
-  return {.name = "generate",
-          .summary = "Let a model write: prints the prompt and what comes after it",
-          .details = "On a terminal without a prompt: a chat. Text goes to standard output, all else to standard error.\n"
-                     "Exit codes: 0 done, 2 usage, 3 bad model file, 4 not enough memory, 5 device or plugin, 130 interrupted.",
-          .make = Make<Generate>};
+  return {
+      .name = "generate",
+      .summary = "Let a model write: prints the prompt and what comes after it",
+      .details =
+          "On a terminal without a prompt: a chat. Text goes to standard output, all else to standard error.\n"
+          "Exit codes: 0 done, 2 usage, 3 bad model file, 4 not enough memory, 5 device or plugin, 130 interrupted.",
+      .make = Make<Generate>};
 }
 
 }  // namespace concord::cli

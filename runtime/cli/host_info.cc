@@ -1,11 +1,11 @@
 #include "runtime/cli/host_info.h"
 
-#include <algorithm>
-#include <fstream>
 #include <sched.h>
-#include <sstream>
 #include <sys/utsname.h>
 #include <unistd.h>
+#include <algorithm>
+#include <fstream>
+#include <sstream>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
@@ -39,8 +39,9 @@ double Number(const char* path) {
 
 std::string Features() {
   std::istringstream flags(Field("/proc/cpuinfo", "flags") + " " + Field("/proc/cpuinfo", "Features"));
-  constexpr const char* kWanted[] = {"avx2",        "fma",  "f16c",     "avx_vnni", "avx512f", "avx512bw", "avx512_vnni",
-                                     "avx512_bf16", "amx_int8", "asimd", "asimddp", "i8mm",    "bf16",     "sve"};
+  constexpr const char* kWanted[] = {"avx2",     "fma",         "f16c",        "avx_vnni", "avx512f",
+                                     "avx512bw", "avx512_vnni", "avx512_bf16", "amx_int8", "asimd",
+                                     "asimddp",  "i8mm",        "bf16",        "sve"};
   std::string out;
   for (std::string flag; flags >> flag;) {
     const bool wanted = std::any_of(std::begin(kWanted), std::end(kWanted), [&](const char* w) { return flag == w; });

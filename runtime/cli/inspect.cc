@@ -60,12 +60,12 @@ class Inspect : public Command {
  private:
   std::string AsText(const loader::ModelSource& source, const std::map<std::string, TypeTotal>& totals,
                      double parameters) const {
-    std::string out = absl::StrCat("name          ", source.name(), "\nformat        ", FormatName(source.format()),
-                                   "\narchitecture  ", source.architecture(), "\nparameters    ", Count(parameters),
-                                   "\nweights       ", Bytes(static_cast<double>(source.total_bytes())), " in ",
-                                   source.tensors().size(), " tensors\ntokenizer     ",
-                                   source.tokenizer().empty() ? "none" : "yes", "\nchat template ",
-                                   source.chat_template().empty() ? "none" : "yes", "\n");
+    std::string out =
+        absl::StrCat("name          ", source.name(), "\nformat        ", FormatName(source.format()),
+                     "\narchitecture  ", source.architecture(), "\nparameters    ", Count(parameters),
+                     "\nweights       ", Bytes(static_cast<double>(source.total_bytes())), " in ",
+                     source.tensors().size(), " tensors\ntokenizer     ", source.tokenizer().empty() ? "none" : "yes",
+                     "\nchat template ", source.chat_template().empty() ? "none" : "yes", "\n");
     if (!no_metadata_ && !source.metadata().empty()) {
       Table metadata({"setting", "value"});
       for (const auto& [key, value] : source.metadata()) metadata.Row({key, value});
@@ -114,7 +114,10 @@ class Inspect : public Command {
     }
     Json list = Json::array();
     for (const loader::Tensor& t : source.tensors()) {
-      list.push_back({{"name", t.name}, {"type", t.file_type}, {"shape", t.dims}, {"bytes", t.size_bytes},
+      list.push_back({{"name", t.name},
+                      {"type", t.file_type},
+                      {"shape", t.dims},
+                      {"bytes", t.size_bytes},
                       {"readable", t.type != nullptr}});
     }
     json["tensors"] = std::move(list);

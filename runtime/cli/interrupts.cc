@@ -1,10 +1,10 @@
 #include "runtime/cli/interrupts.h"
 
+#include <pthread.h>
+#include <unistd.h>
 #include <csignal>
 #include <mutex>
-#include <pthread.h>
 #include <thread>
-#include <unistd.h>
 #include <utility>
 
 namespace concord::cli {

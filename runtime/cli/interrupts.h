@@ -4,9 +4,9 @@
 
 namespace concord::cli {
 
-// Ctrl-C (and SIGTERM, SIGHUP). Call once, first thing in main: from then on one thread waits for these signals, so that
-// what they do is ordinary code. Nobody asking for them: the program ends at once with 130, leaving no half-made file
-// behind that somebody could take for whole. A closed pipe becomes an error of write().
+// Ctrl-C (and SIGTERM, SIGHUP). Call once, first thing in main: from then on one thread waits for these signals, so
+// that what they do is ordinary code. Nobody asking for them: the program ends at once with 130, leaving no half-made
+// file behind that somebody could take for whole. A closed pipe becomes an error of write().
 void StartInterrupts();
 
 // While it lives, the first Ctrl-C calls `on_first` (from another thread) and the second ends the program. Not nested.

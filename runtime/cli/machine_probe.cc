@@ -89,12 +89,13 @@ void Vnni512(int64_t iterations) {
 
 void Avx2(int64_t iterations) {
   for (; iterations > 0; --iterations) {
-#define CONCORD_CHAIN(i)                          \
-  "vpmaddubsw %%ymm14, %%ymm15, %%ymm13\n"        \
-  "vpmaddwd %%ymm13, %%ymm14, %%ymm12\n"          \
+#define CONCORD_CHAIN(i)                   \
+  "vpmaddubsw %%ymm14, %%ymm15, %%ymm13\n" \
+  "vpmaddwd %%ymm13, %%ymm14, %%ymm12\n"   \
   "vpaddd %%ymm12, %%ymm" #i ", %%ymm" #i "\n"
     asm volatile(CONCORD_CHAINS(CONCORD_CHAIN)::
-                     : "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm12", "xmm13");
+                     : "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm12",
+                       "xmm13");
 #undef CONCORD_CHAIN
   }
   asm volatile("vzeroupper" ::: "memory");

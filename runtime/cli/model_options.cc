@@ -1,9 +1,9 @@
 #include "runtime/cli/model_options.h"
 
-#include <cerrno>
-#include <cstring>
 #include <fcntl.h>
 #include <unistd.h>
+#include <cerrno>
+#include <cstring>
 
 #include "runtime/cli/exit_code.h"
 #include "runtime/exec/demo_model.h"
@@ -57,9 +57,11 @@ void ModelOptions::DeclareModel(Arguments& args, bool required) {
 void ModelOptions::Declare(Arguments& args) {
   DeviceOptions::Declare(args);
   args.Group("Model");
-  args.Value("--context", "TOKENS", &context, "tokens that prompt and answer may have; 0: the model's own, at most 8192")
+  args.Value("--context", "TOKENS", &context,
+             "tokens that prompt and answer may have; 0: the model's own, at most 8192")
       .AtLeast(0);
-  args.Value("--kv-type", "TYPE", &kv_type, "of the KV cache: f32, f16, bf16, q8_0").OneOf({"f32", "f16", "bf16", "q8_0"});
+  args.Value("--kv-type", "TYPE", &kv_type, "of the KV cache: f32, f16, bf16, q8_0")
+      .OneOf({"f32", "f16", "bf16", "q8_0"});
   args.Value("--compute", "HOW", &compute, "exact: f32 activations; fast: int8 for quantised weights")
       .OneOf({"exact", "fast"});
   args.Value("--batch-tokens", "N", &batch_tokens, "tokens a step: long prompts go in pieces of this").AtLeast(1);
@@ -77,7 +79,8 @@ LoadOptions ModelOptions::ToLoadOptions() const {
 
 absl::StatusOr<hal::DeviceRegistry> FindDevices(const DeviceOptions& options) {
   hal::DeviceRegistry::Options wanted;
-  wanted.host = hal::HostServices::Create({.threads = static_cast<uint32_t>(options.threads), .pin_cores = options.pin});
+  wanted.host =
+      hal::HostServices::Create({.threads = static_cast<uint32_t>(options.threads), .pin_cores = options.pin});
   wanted.plugin_files = options.plugins;
   hal::DeviceRegistry registry = hal::DeviceRegistry::Discover(std::move(wanted));
   for (const hal::DeviceRegistry::Problem& problem : registry.problems()) {

@@ -47,7 +47,8 @@ class Perplexity : public Command {
     args.Positional("FILE", &file_, "the text; -: standard input", true);
     args.Value("--stride", "TOKENS", &stride_, "how far a window moves; 0: half of --context").AtLeast(0);
     model_.Declare(args);
-    args.Example("run-model perplexity model.gguf wiki.test.raw --context 512", "how well it foretells a text; less is better");
+    args.Example("run-model perplexity model.gguf wiki.test.raw --context 512",
+                 "how well it foretells a text; less is better");
   }
 
   absl::Status Run(Console& console) override {
@@ -60,7 +61,8 @@ class Perplexity : public Command {
     CONCORD_ASSIGN_OR_RETURN(const Model model, LoadModel(model_, console));
     const absl::StatusOr<std::vector<int32_t>> tokens = model.Tokenize(text, false, false);
     if (!tokens.ok()) return RequestError(tokens.status());
-    absl::StatusOr<Engine> engine = Engine::Create(model, {.max_tokens_in_flight = model_.batch_tokens, .max_sequences = 1});
+    absl::StatusOr<Engine> engine =
+        Engine::Create(model, {.max_tokens_in_flight = model_.batch_tokens, .max_sequences = 1});
     if (!engine.ok()) return RequestError(engine.status());
     const InterruptScope scope([] {});
     Tally tally;
@@ -70,13 +72,15 @@ class Perplexity : public Command {
 
  private:
   // Windows of `context` tokens, each `stride` further on; a window scores what none before it has.
-  absl::Status Score(const Model& model, Engine& engine, const std::vector<int32_t>& tokens, Tally* tally, Console& console) {
+  absl::Status Score(const Model& model, Engine& engine, const std::vector<int32_t>& tokens, Tally* tally,
+                     Console& console) {
     const text::Tokenizer& tokenizer = *model.impl()->loaded->tokenizer();
     const int64_t bos = tokenizer.adds_bos() ? 1 : 0;
     const int64_t window = model_.context - bos, count = static_cast<int64_t>(tokens.size());
     if (stride_ == 0) stride_ = std::max<int64_t>(1, window / 2);
     if (window < 2 || stride_ > window) {
-      return UsageError(absl::StrCat("a window has ", window, " tokens and moves by ", stride_, "; want --stride up to --context"));
+      return UsageError(
+          absl::StrCat("a window has ", window, " tokens and moves by ", stride_, "; want --stride up to --context"));
     }
     int64_t scored = 1 - bos;  // without a BOS nothing foretells the first token
     if (count - scored < 2) return UsageError(absl::StrCat(file_, " has ", count, " tokens; a measurement needs more"));
@@ -96,7 +100,8 @@ class Perplexity : public Command {
       });
       if (InterruptScope::interrupted()) return Interrupted();
       if (!status.ok()) return ModelError(status);
-      if (!std::isfinite(tally->sum)) return ModelError(absl::DataLossError("the model gives logits that are not finite"));
+      if (!std::isfinite(tally->sum))
+        return ModelError(absl::DataLossError("the model gives logits that are not finite"));
       scored = end;
       console.Progress("perplexity", static_cast<double>(scored), static_cast<double>(count),
                        absl::StrFormat("%.4f", tally->perplexity()));
@@ -106,11 +111,16 @@ class Perplexity : public Command {
 
   absl::Status Report(const std::vector<int32_t>& tokens, const Tally& tally, Console& console) const {
     if (console.json) {
-      return console.Print(Dump({{"perplexity", tally.perplexity()}, {"error", tally.error()},
-                                 {"mean_nll", tally.mean()}, {"tokens", tokens.size()}, {"scored", tally.count},
-                                 {"context", model_.context}, {"stride", stride_}}));
+      return console.Print(Dump({{"perplexity", tally.perplexity()},
+                                 {"error", tally.error()},
+                                 {"mean_nll", tally.mean()},
+                                 {"tokens", tokens.size()},
+                                 {"scored", tally.count},
+                                 {"context", model_.context},
+                                 {"stride", stride_}}));
     }
-    CONCORD_RETURN_IF_ERROR(console.Print(absl::StrFormat("perplexity %.4f ± %.4f\n", tally.perplexity(), tally.error())));
+    CONCORD_RETURN_IF_ERROR(
+        console.Print(absl::StrFormat("perplexity %.4f ± %.4f\n", tally.perplexity(), tally.error())));
     console.Note(absl::StrCat(tally.count, " of ", tokens.size(), " tokens scored, windows of ", model_.context,
                               " tokens, stride ", stride_));
     return absl::OkStatus();
@@ -127,9 +137,12 @@ CONCORD_DEFINE_COMMAND(perplexity) {
   return {.name = "perplexity",
           .summary = "Measure how well a model foretells a text",
           .details =
-              "The text is cut into windows of --context tokens (512, or what the model was made for), each --stride further\n"
-              "on. Every token is scored once, in the first window that holds it, so that all but those of the first window\n"
-              "are foretold from at least context - stride tokens. The value is exp of the mean of -log p; the error is one\n"
+              "The text is cut into windows of --context tokens (512, or what the model was made for), each --stride "
+              "further\n"
+              "on. Every token is scored once, in the first window that holds it, so that all but those of the first "
+              "window\n"
+              "are foretold from at least context - stride tokens. The value is exp of the mean of -log p; the error "
+              "is one\n"
               "standard error, tokens taken as independent. The model's BOS, if it has one, begins every window.",
           .make = Make<Perplexity>};
 }

@@ -45,21 +45,21 @@ class Plan : public Command {
   std::string AsText(const Prediction& p, const Facts& f) const {
     const Memory& m = f.memory;
     std::string out = absl::StrCat(p.source().name(), " (", p.source().architecture(), "), ", sequences_,
-                                   sequences_ == 1 ? " request" : " requests", " of ", p.context(), " tokens, steps of ",
-                                   p.step_tokens(p.context()), "\n\n");
+                                   sequences_ == 1 ? " request" : " requests", " of ", p.context(),
+                                   " tokens, steps of ", p.step_tokens(p.context()), "\n\n");
     Table devices({"device", ">layers", ">weights", ">KV", ">activations", ">scratch", ">in and out"});
     devices.Row({p.device().id(), std::to_string(p.layers()), Text(m.weights_mapped + m.weights_made), Text(m.kv),
-                 Text(m.activations), Text(m.scratch), Text(m.io)});
+                 Text(m.activations), m.scratch.has_value() ? Text(*m.scratch) : "?", Text(m.io)});
     absl::StrAppend(&out, devices.ToString(), "\nmemory of its own  ", Text(m.resident()), " of ",
-                    p.free_bytes() == 0 ? "an unknown amount" : Text(p.free_bytes()), " free: ",
-                    Fits(p, f) ? "fits" : "does not fit", "\nfrom the file      ", Text(m.weights_mapped),
+                    p.free_bytes() == 0 ? "an unknown amount" : Text(p.free_bytes()),
+                    " free: ", Fits(p, f) ? "fits" : "does not fit", "\nfrom the file      ", Text(m.weights_mapped),
                     " of weights stay where they are\nlargest context    ", f.largest_context, " tokens",
                     "\na token takes      ", Bytes(f.decode.weight_bytes + f.decode.state_bytes), " read and ",
                     Count(f.decode.flops), " operations, when the context is full\n\n");
     Table ops({"op", ">times"});
     for (const auto& [op, count] : p.OpCounts()) ops.Row({op, std::to_string(count)});
-    absl::StrAppend(&out, ops.ToString(), "\n", p.module().main.nodes.size(), " ops after fusion, ", p.nodes_before_fusion(),
-                    " before;");
+    absl::StrAppend(&out, ops.ToString(), "\n", p.module().main.nodes.size(), " ops after fusion, ",
+                    p.nodes_before_fusion(), " before;");
     for (const auto& [arithmetic, count] : p.ArithmeticCounts()) absl::StrAppend(&out, " ", count, " in ", arithmetic);
     absl::StrAppend(&out, "\nworkspace: ", Text(static_cast<int64_t>(f.workspace.total_bytes)), ", at least ",
                     Text(static_cast<int64_t>(f.workspace.peak_bytes)), " is needed at ",
@@ -87,8 +87,8 @@ class Plan : public Command {
                    {"weight_bytes_made", m.weights_made},
                    {"kv_bytes", m.kv},
                    {"activation_bytes", m.activations},
-                   {"scratch_bytes", m.scratch},
-                   {"workspace_bytes", m.activations + m.scratch},
+                   {"scratch_bytes", m.scratch.has_value() ? Json(*m.scratch) : Json()},
+                   {"workspace_bytes", m.activations + m.scratch.value_or(0)},
                    {"io_bytes", m.io},
                    {"resident_bytes", m.resident()},
                    {"free_bytes", p.free_bytes()},
@@ -99,27 +99,30 @@ class Plan : public Command {
     const graph::Graph& graph = p.module().main;
     for (size_t id = 0; id < f.workspace.offsets.size() && workspace_; ++id) {
       if (f.workspace.offsets[id] == graph::MemoryPlan::kNoOffset) continue;
-      values.push_back({{"value", id}, {"offset", f.workspace.offsets[id]}, {"type", graph.values[id].type.ToString()},
+      values.push_back({{"value", id},
+                        {"offset", f.workspace.offsets[id]},
+                        {"type", graph.values[id].type.ToString()},
                         {"node", graph.Producer(static_cast<graph::ValueId>(id))}});
     }
     Json workspace = {{"total_bytes", f.workspace.total_bytes},
                       {"peak_bytes", f.workspace.peak_bytes},
                       {"peak_node", graph::NodeLabel(graph, f.workspace.peak_node)}};
     if (workspace_) workspace["values"] = values;
-    return Dump({{"model", p.source().name()},
-                 {"architecture", p.source().architecture()},
-                 {"context", p.context()},
-                 {"batch", sequences_},
-                 {"step_tokens", p.step_tokens(p.context())},
-                 {"largest_context", f.largest_context},
-                 {"devices", Json::array({device})},
-                 {"ops_before_fusion", p.nodes_before_fusion()},
-                 {"ops_after_fusion", graph.nodes.size()},
-                 {"ops", ops},
-                 {"arithmetic", arithmetic},
-                 {"decode_step", {{"weight_bytes", f.decode.weight_bytes}, {"state_bytes", f.decode.state_bytes},
-                                  {"flops", f.decode.flops}}},
-                 {"memory_plan", workspace}});
+    return Dump(
+        {{"model", p.source().name()},
+         {"architecture", p.source().architecture()},
+         {"context", p.context()},
+         {"batch", sequences_},
+         {"step_tokens", p.step_tokens(p.context())},
+         {"largest_context", f.largest_context},
+         {"devices", Json::array({device})},
+         {"ops_before_fusion", p.nodes_before_fusion()},
+         {"ops_after_fusion", graph.nodes.size()},
+         {"ops", ops},
+         {"arithmetic", arithmetic},
+         {"decode_step",
+          {{"weight_bytes", f.decode.weight_bytes}, {"state_bytes", f.decode.state_bytes}, {"flops", f.decode.flops}}},
+         {"memory_plan", workspace}});
   }
 
   ModelOptions model_;
@@ -130,11 +133,13 @@ class Plan : public Command {
 }  // namespace
 
 CONCORD_DEFINE_COMMAND(plan) {
-  return {.name = "plan",
-          .summary = "Say what running a model takes, before any weight is read",
-          .details = "The graph is built, fused and compiled for the device, and asked for every size. Weights that the CPU uses\n"
-                     "where they lie in the file need no memory of the process's own, so they may exceed what is free.",
-          .make = Make<Plan>};
+  return {
+      .name = "plan",
+      .summary = "Say what running a model takes, before any weight is read",
+      .details =
+          "The graph is built, fused and compiled for the device, and asked for every size. Weights that the CPU uses\n"
+          "where they lie in the file need no memory of the process's own, so they may exceed what is free.",
+      .make = Make<Plan>};
 }
 
 }  // namespace concord::cli

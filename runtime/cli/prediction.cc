@@ -1,6 +1,8 @@
 #include "runtime/cli/prediction.h"
 
+#include <sys/mman.h>
 #include <algorithm>
+#include <cstring>
 #include <set>
 
 #include "runtime/cli/exit_code.h"
@@ -24,6 +26,23 @@ bool IsMapped(const loader::ModelSource& source, const graph::Weight& weight, co
   if (weight.source.tensor.empty() || weight.source.transpose || weight.source.add != 0) return false;
   const loader::Tensor* tensor = source.Find(weight.source.tensor);
   return tensor != nullptr && tensor->type == type.packing;
+}
+
+concord_constant_desc Describe(const graph::Value& value, const void* data, int64_t bytes) {
+  const ops::TensorType& type = value.type;
+  concord_constant_desc desc{};
+  desc.flags = CONCORD_CONSTANT_STABLE;
+  desc.type = {.packing = {type.packing->name, std::strlen(type.packing->name)},
+               .storage = CONCORD_STORAGE_BLOCK,
+               .block_elems = type.packing->block_elems,
+               .block_bytes = type.packing->block_bytes};
+  desc.name = {value.name.data(), value.name.size()};
+  desc.rank = static_cast<uint32_t>(type.rank());
+  for (int i = 0; i < type.rank(); ++i) desc.dims[i] = type.dims[i].value;
+  desc.row_stride_bytes = static_cast<uint64_t>(type.packing->Bytes(type.dims.back().value));
+  desc.host_data = data;
+  desc.host_size_bytes = static_cast<uint64_t>(bytes);
+  return desc;
 }
 
 absl::StatusOr<int64_t> ChooseContext(int64_t asked, int64_t most) {
@@ -54,6 +73,7 @@ absl::StatusOr<std::unique_ptr<Prediction>> Prediction::Make(const ModelOptions&
   absl::StatusOr<exec::CompiledModule> compiled = exec::CompileModule(&p->module_, *p->device_, options.compute);
   if (!compiled.ok()) return ModelError(compiled.status());
   p->compiled_ = *std::move(compiled);
+  CONCORD_RETURN_IF_ERROR(p->StandIns());
   if (p->device_->info().has(CONCORD_DEVICE_SHARES_HOST_CORES)) {
     p->free_bytes_ = static_cast<int64_t>(ReadHostInfo().free_bytes);
   } else if (absl::StatusOr<concord_memory_stats> stats = p->device_->MemoryStats(); stats.ok()) {
@@ -77,16 +97,47 @@ absl::StatusOr<graph::MemoryPlan> Prediction::PlanFor(int64_t context) const {
                            std::max<uint64_t>(64, device_->info().binding_align_bytes));
 }
 
-// Asks the device by preparing for real, with no memory bound; 0 where it wants to see the memory first.
-int64_t Prediction::ScratchBytes(const graph::MemoryPlan& plan, const graph::SymbolValues& capacities) const {
+// Constants of the right types and shapes without their bytes: a device that uses weights where they lie can be asked
+// to prepare, and says how much memory it wants, before any weight is read.
+absl::Status Prediction::StandIns() {
+  if (!device_->info().has(CONCORD_DEVICE_HOST_MEMORY)) return absl::OkStatus();
+  int64_t largest = 1;
+  for (const graph::Weight& weight : module_.weights) {
+    CONCORD_ASSIGN_OR_RETURN(const int64_t bytes, graph::ResolveBytes(module_.main.value(weight.value).type, {}));
+    largest = std::max(largest, bytes);
+  }
+  const size_t size = static_cast<size_t>(largest);
+  void* zeros = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (zeros == MAP_FAILED) return absl::OkStatus();  // the plan then goes without
+  zeros_ = std::shared_ptr<const void>(zeros, [size](const void* p) { ::munmap(const_cast<void*>(p), size); });
+  for (const graph::Weight& weight : module_.weights) {
+    const graph::Value& value = module_.main.value(weight.value);
+    CONCORD_ASSIGN_OR_RETURN(const int64_t bytes, graph::ResolveBytes(value.type, {}));
+    CONCORD_ASSIGN_OR_RETURN(hal::Constant constant, device_->CreateConstant(Describe(value, zeros, bytes)));
+    stand_ins_.push_back(std::move(constant));
+  }
+  return absl::OkStatus();
+}
+
+std::optional<int64_t> Prediction::ScratchBytes(const graph::MemoryPlan& plan,
+                                                const graph::SymbolValues& capacities) const {
+  if (stand_ins_.empty()) return std::nullopt;
   std::vector<concord_symbol_value> symbols;
   for (const auto& [name, value] : capacities) {
     const uint32_t symbol = compiled_->lowered.symbol(name);
     if (symbol != CONCORD_NONE) symbols.push_back({symbol, 0, value});
   }
-  const absl::StatusOr<hal::Prepared> prepared = compiled_->program.Prepare(
-      {.capacities = symbols, .value_offsets = compiled_->lowered.ValueOffsets(plan), .planned_bytes = plan.total_bytes});
-  return prepared.ok() ? static_cast<int64_t>(prepared->workspace_bytes() - plan.total_bytes) : 0;
+  std::vector<concord_binding> constants;
+  for (size_t i = 0; i < stand_ins_.size(); ++i) {
+    constants.push_back(stand_ins_[i].Bind(compiled_->lowered.slot(module_.weights[i].value)));
+  }
+  const absl::StatusOr<hal::Prepared> prepared =
+      compiled_->program.Prepare({.capacities = symbols,
+                                  .bindings = constants,
+                                  .value_offsets = compiled_->lowered.ValueOffsets(plan),
+                                  .planned_bytes = plan.total_bytes});
+  if (!prepared.ok()) return std::nullopt;
+  return static_cast<int64_t>(prepared->workspace_bytes() - plan.total_bytes);
 }
 
 absl::StatusOr<Memory> Prediction::MemoryFor(int64_t context) const {
@@ -110,7 +161,8 @@ absl::StatusOr<Memory> Prediction::MemoryFor(int64_t context) const {
     memory.io += bytes;
   }
   for (const graph::NamedOutput& output : module_.main.outputs) {
-    CONCORD_ASSIGN_OR_RETURN(const int64_t bytes, graph::ResolveBytes(module_.main.value(output.value).type, capacities));
+    CONCORD_ASSIGN_OR_RETURN(const int64_t bytes,
+                             graph::ResolveBytes(module_.main.value(output.value).type, capacities));
     memory.io += bytes;
   }
   CONCORD_ASSIGN_OR_RETURN(const graph::MemoryPlan plan, PlanFor(context));
@@ -120,14 +172,15 @@ absl::StatusOr<Memory> Prediction::MemoryFor(int64_t context) const {
 }
 
 absl::StatusOr<graph::NodeCost> Prediction::DecodeCost(int64_t context) const {
-  const auto symbols = StepSizes<graph::SymbolValues>(sequences_, sequences_, sequences_, Blocks(sequences_ * context),
-                                                      Blocks(context));
+  const auto symbols =
+      StepSizes<graph::SymbolValues>(sequences_, sequences_, sequences_, Blocks(sequences_ * context), Blocks(context));
   CONCORD_ASSIGN_OR_RETURN(const graph::GraphCost cost, graph::ComputeCost(module_.main, symbols, context));
   return cost.total;
 }
 
 absl::StatusOr<int64_t> Prediction::LargestContext() const {
-  int64_t fits = 0, most = module_.max_context > 0 ? module_.max_context : kMaxContext / std::max<int64_t>(1, sequences_);
+  int64_t fits = 0,
+          most = module_.max_context > 0 ? module_.max_context : kMaxContext / std::max<int64_t>(1, sequences_);
   if (free_bytes_ == 0) return most;  // the device does not say
   for (int64_t low = 1, high = most; low <= high;) {
     const int64_t middle = low + (high - low) / 2;

@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "runtime/cli/model_options.h"
 #include "runtime/exec/compile.h"
@@ -19,11 +20,11 @@ struct Memory {
   int64_t weights_mapped = 0;  // used in the file where they lie: page cache, not the process's own
   int64_t weights_made = 0;    // converted, transposed, or copied to the device
   int64_t kv = 0;
-  int64_t activations = 0;     // the planned part of the workspace
-  int64_t scratch = 0;         // what the device adds to it
-  int64_t io = 0;              // inputs and logits of a step
+  int64_t activations = 0;         // the planned part of the workspace
+  std::optional<int64_t> scratch;  // what the device adds to it; unset: it does not say before weights are there
+  int64_t io = 0;                  // inputs and logits of a step
 
-  int64_t resident() const { return weights_made + kv + activations + scratch + io; }
+  int64_t resident() const { return weights_made + kv + activations + scratch.value_or(0) + io; }
 };
 
 // A model compiled for a device with no weight read, to ask what it would take.
@@ -44,23 +45,26 @@ class Prediction {
   const loader::ModelSource& source() const { return *source_; }
   const graph::Module& module() const { return module_; }
   const hal::Device& device() const { return *device_; }
-  int64_t context() const { return context_; }          // what the model would be loaded for
+  int64_t context() const { return context_; }  // what the model would be loaded for
   int64_t nodes_before_fusion() const { return nodes_before_; }
-  int64_t free_bytes() const { return free_bytes_; }    // of the device; 0: unknown
+  int64_t free_bytes() const { return free_bytes_; }  // of the device; 0: unknown
   int64_t layers() const;
-  int64_t step_tokens(int64_t context) const;           // the most that a step computes
+  int64_t step_tokens(int64_t context) const;  // the most that a step computes
   std::map<std::string, int64_t> OpCounts() const;
   std::map<std::string, int64_t> ArithmeticCounts() const;
 
  private:
   Prediction() = default;
   graph::SymbolValues Capacities(int64_t context) const;
-  int64_t ScratchBytes(const graph::MemoryPlan& plan, const graph::SymbolValues& capacities) const;
+  absl::Status StandIns();
+  std::optional<int64_t> ScratchBytes(const graph::MemoryPlan& plan, const graph::SymbolValues& capacities) const;
 
   std::unique_ptr<loader::ModelSource> source_;
   graph::Module module_;
   std::shared_ptr<hal::Device> device_;
   std::optional<exec::CompiledModule> compiled_;
+  std::shared_ptr<const void> zeros_;     // what stand-ins point to: address space, no memory
+  std::vector<hal::Constant> stand_ins_;  // one a weight, in the module's order; empty where a device would copy them
   int64_t context_ = 0, sequences_ = 1, batch_tokens_ = 512, nodes_before_ = 0, free_bytes_ = 0;
 };
 

@@ -37,7 +37,8 @@ class Quantizer {
 
   absl::Status Write(loader::GgufWriter* writer) {
     for (const QuantizedTensor& tensor : plan_) {
-      const int64_t elems = tensor.source->size_bytes / tensor.source->type->block_bytes * tensor.source->type->block_elems;
+      const int64_t elems =
+          tensor.source->size_bytes / tensor.source->type->block_bytes * tensor.source->type->block_elems;
       for (int64_t begin = 0; begin < elems; begin += kChunkElems) {
         if (InterruptScope::interrupted()) return Interrupted();
         CONCORD_RETURN_IF_ERROR(Chunk(tensor, begin, std::min(kChunkElems, elems - begin), writer));
@@ -58,19 +59,21 @@ class Quantizer {
       std::atomic<bool> ok{true};
       loader::ParallelFor((elems + kPieceElems - 1) / kPieceElems, [&](int64_t piece) {
         const int64_t at = piece * kPieceElems;
-        if (!ConvertPiece(from, in + from.Bytes(at), to, std::min(kPieceElems, elems - at), packed_.data() + to.Bytes(at))) {
+        if (!ConvertPiece(from, in + from.Bytes(at), to, std::min(kPieceElems, elems - at),
+                          packed_.data() + to.Bytes(at))) {
           ok = false;
         }
       });
       if (!ok) {
-        return ModelError(absl::InvalidArgumentError(
-            absl::StrCat("tensor '", tensor.source->name, "' holds a value that is not finite or that ", to.name,
-                         " cannot hold; the file is damaged")));
+        return ModelError(absl::InvalidArgumentError(absl::StrCat("tensor '", tensor.source->name,
+                                                                  "' holds a value that is not finite or that ",
+                                                                  to.name, " cannot hold; the file is damaged")));
       }
       CONCORD_RETURN_IF_ERROR(writer->Append(packed_));
     }
     done_bytes_ += from.Bytes(elems);
-    console_.Progress("quantizing", static_cast<double>(done_bytes_), static_cast<double>(total_bytes_), tensor.source->name);
+    console_.Progress("quantizing", static_cast<double>(done_bytes_), static_cast<double>(total_bytes_),
+                      tensor.source->name);
     return absl::OkStatus();
   }
 
@@ -121,8 +124,9 @@ class Quantize : public Command {
 
  private:
   absl::Status Check(const loader::ModelSource& source) const {
-    if (source.format() == loader::Format::kHuggingFace) {
-      return UsageError(absl::StrCat(in_, " is a Hugging Face folder; quantize reads GGUF: convert it to GGUF first"));
+    if (source.format() != loader::Format::kGguf) {
+      return UsageError(
+          absl::StrCat(in_, " is no GGUF file, and quantize reads nothing else; convert it to GGUF first"));
     }
     std::error_code error;
     if (std::filesystem::equivalent(in_, out_, error)) {
@@ -138,8 +142,12 @@ class Quantize : public Command {
       if (t.fell_back) fell_back.push_back({{"tensor", t.source->name}, {"type", t.type->name}});
     }
     if (console.json) {
-      return console.Print(Dump({{"path", out_}, {"type", type_}, {"tensors", plan.size()},
-                                 {"input_bytes", source.total_bytes()}, {"file_bytes", bytes}, {"fell_back", fell_back}}));
+      return console.Print(Dump({{"path", out_},
+                                 {"type", type_},
+                                 {"tensors", plan.size()},
+                                 {"input_bytes", source.total_bytes()},
+                                 {"file_bytes", bytes},
+                                 {"fell_back", fell_back}}));
     }
     if (!fell_back.empty()) {
       console.Note(absl::StrCat(fell_back.size(), " tensors have rows that do not fill blocks of ", type_,
@@ -158,8 +166,9 @@ class Quantize : public Command {
 CONCORD_DEFINE_COMMAND(quantize) {
   return {.name = "quantize",
           .summary = "Make a smaller file of a model by storing its weights in fewer bits",
-          .details = "q8_0, q4_0 and q6_k store every matrix so; q4_k_m stores most in q4_k, and those that matter most\n"
-                     "(output, some attn_v and ffn_down) in q6_k. Vectors stay f32.",
+          .details =
+              "q8_0, q4_0 and q6_k store every matrix so; q4_k_m stores most in q4_k, and those that matter most\n"
+              "(output, some attn_v and ffn_down) in q6_k. Vectors stay f32.",
           .make = Make<Quantize>};
 }
 

@@ -69,8 +69,10 @@ class Planner {
 }  // namespace
 
 const std::vector<QuantizeType>& QuantizeTypes() {
-  static const auto* types = new std::vector<QuantizeType>{
-      {"q4_0", "q4_0", "q4_0", 2}, {"q4_k_m", "q4_k", "q6_k", 15}, {"q6_k", "q6_k", "q6_k", 18}, {"q8_0", "q8_0", "q8_0", 7}};
+  static const auto* types = new std::vector<QuantizeType>{{"q4_0", "q4_0", "q4_0", 2},
+                                                           {"q4_k_m", "q4_k", "q6_k", 15},
+                                                           {"q6_k", "q6_k", "q6_k", 18},
+                                                           {"q8_0", "q8_0", "q8_0", 7}};
   return *types;
 }
 
@@ -81,13 +83,15 @@ const QuantizeType* FindQuantizeType(const std::string& name) {
   return nullptr;
 }
 
-absl::StatusOr<std::vector<QuantizedTensor>> PlanQuantize(const loader::ModelSource& source, const QuantizeType& recipe) {
+absl::StatusOr<std::vector<QuantizedTensor>> PlanQuantize(const loader::ModelSource& source,
+                                                          const QuantizeType& recipe) {
   const Planner planner(source, recipe);
   std::vector<QuantizedTensor> plan;
   for (const loader::Tensor& tensor : source.tensors()) {
     if (tensor.type == nullptr || (!IsPlainFloat(*tensor.type) && tensor.type->block_elems > 1)) {
-      return UsageError(absl::StrCat(source.path(), ": tensor '", tensor.name, "' is ", tensor.file_type,
-                                     ", quantised already; quantising twice loses twice: take the F32, F16 or BF16 version"));
+      return UsageError(
+          absl::StrCat(source.path(), ": tensor '", tensor.name, "' is ", tensor.file_type,
+                       ", quantised already; quantising twice loses twice: take the F32, F16 or BF16 version"));
     }
     plan.push_back(IsPlainFloat(*tensor.type) ? planner.Plan(tensor) : QuantizedTensor{&tensor, tensor.type, false});
   }

@@ -50,7 +50,8 @@ void SamplingOptions::Declare(Arguments& args) {
   args.Value("--seed", "N", &seed, "the same seed gives the same text [another one each time]");
   args.Value("--logprobs", "N", &logprobs, "with --json: each token's log probability and N alternatives");
   args.Group("When to end");
-  args.Value("-n,--max-tokens", "N", &max_tokens, "tokens to write at most; -1: until the model ends or the context is full");
+  args.Value("-n,--max-tokens", "N", &max_tokens,
+             "tokens to write at most; -1: until the model ends or the context is full");
   args.Value("--stop", "TEXT", &stop, "end before this text; may be repeated");
   args.Flag("--ignore-eos", &ignore_eos, "go on where the model would end");
 }

@@ -11,7 +11,8 @@ namespace {
 // A piece as one can read it in a line: control characters and bytes that are no text escaped.
 std::string Visible(absl::string_view piece) {
   std::string out = "'";
-  const bool text = Json(std::string(piece)).dump(-1, ' ', false, Json::error_handler_t::ignore).size() >= piece.size() + 2;
+  const bool text =
+      Json(std::string(piece)).dump(-1, ' ', false, Json::error_handler_t::ignore).size() >= piece.size() + 2;
   for (const unsigned char c : piece) {
     if (c == '\n') {
       out += "\\n";
@@ -83,7 +84,10 @@ class Tokenize : public Command {
 }  // namespace
 
 CONCORD_DEFINE_COMMAND(tokenize) {
-  return {.name = "tokenize", .summary = "Show the tokens that a model makes of a text", .details = "", .make = Make<Tokenize>};
+  return {.name = "tokenize",
+          .summary = "Show the tokens that a model makes of a text",
+          .details = "",
+          .make = Make<Tokenize>};
 }
 
 }  // namespace concord::cli
