@@ -217,6 +217,15 @@ absl::Status Arguments::Parse(const std::vector<std::string>& words) {
   } catch (const CLI::RequiredError& error) {
     const std::string what = error.what();
     return UsageError(absl::StrCat(what.substr(0, what.find(' ')), " is missing", see));
+  } catch (const CLI::ArgumentMismatch& error) {  // "--top-k: 1 required INT missing"
+    const std::string what = error.what();
+    return UsageError(absl::StrCat(what.substr(0, what.find(':')), " needs a value", see));
+  } catch (const CLI::ConversionError& error) {  // "Could not convert: --seed = abc"
+    const std::string what = error.what();
+    const size_t name = what.find("--"), equals = what.find(" = ");
+    if (name == std::string::npos || equals == std::string::npos) return UsageError(absl::StrCat(what, see));
+    return UsageError(
+        absl::StrCat(what.substr(name, equals - name), " is '", what.substr(equals + 3), "', want a number", see));
   } catch (const CLI::ParseError& error) {
     return UsageError(absl::StrCat(error.what(), see));
   }

@@ -92,8 +92,8 @@ TEST(BadModel, UnknownArchitecture) {
 }
 TEST(BadModel, NotANumber) {
   // Weights in the middle of the file, of whichever matrix: no logit is a number then.
-  ExpectBadModel(Damaged("nan.gguf", [](std::string* b) { std::memset(b->data() + b->size() / 2, 0xFF, 4096); }),
-                 "finite");
+  const auto change = [](std::string* b) { std::memset(b->data() + b->size() / 2, 0xFF, 4096); };
+  ExpectFailure({Damaged("nan.gguf", change), "-p", "a", "-n", "4", "--json"}, 3, "finite");
 }
 
 TEST(BadModel, NoSuchFile) { ExpectBadModel("./nowhere.gguf", "nowhere.gguf"); }
@@ -119,7 +119,8 @@ TEST(Usage, Misspelt) {
   ExpectFailure({"tokenize"}, 2, "MODEL");
   ExpectFailure({"inspect", "a", "b"}, 2, "'b'");
   ExpectFailure({"--kv-type", "q3", "-p", "a"}, 2, "q8_0");
-  ExpectFailure({"--threads", "many", "-p", "a"}, 2, "--threads");
+  ExpectFailure({"--threads", "many", "-p", "a"}, 2, "--threads is 'many', want a number");
+  ExpectFailure({"-p", "a", "--top-k"}, 2, "--top-k needs a value");
   ExpectFailure({"--threads", "-2", "-p", "a"}, 2, "at least 0");
   ExpectFailure({"--place", "x"}, 2, "--place");
   ExpectFailure({"--lang", "zh"}, 2, "en");
@@ -154,8 +155,9 @@ TEST(Device, PluginThatIsNone) {
   ExpectFailure({"devices", "--plugin", "./none.so"}, 5, "none.so");
   EXPECT_EQ(RunModel({"doctor", "--plugin", plugin}).exit_code, 0);  // whose task it is to say so
 }
-TEST(Device, NotEnoughMemory) {
-  ExpectFailure({"synthetic:tiny:q8_0", "-p", "a", "--context", "2000000000", "--kv-type", "f32"}, 2, "context");
+TEST(Memory, NotEnough) {  // 100,000 contexts of 8,192 tokens: 800 GB
+  ExpectFailure({"bench", "synthetic:tiny:q8_0", "--context", "8192", "--batch", "100000", "--no-machine"}, 4,
+                "KV cache");
 }
 
 TEST(Output, DiskFull) {
