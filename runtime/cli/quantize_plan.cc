@@ -23,7 +23,7 @@ int64_t Layer(absl::string_view name) {
 class Planner {
  public:
   Planner(const loader::ModelSource& source, const QuantizeType& recipe)
-      : source_(source), base_(packing::Find(recipe.base)), better_(packing::Find(recipe.better)) {
+      : base_(packing::Find(recipe.base)), better_(packing::Find(recipe.better)) {
     for (const loader::Tensor& t : source.tensors()) layers_ = std::max(layers_, Layer(t.name) + 1);
     tied_ = source.Find("output.weight") == nullptr;
   }
@@ -59,7 +59,6 @@ class Planner {
     return packing::Find("f16");
   }
 
-  const loader::ModelSource& source_;
   const packing::Packing* base_;
   const packing::Packing* better_;
   int64_t layers_ = 0;
