@@ -58,7 +58,7 @@ sdk::Result<std::unique_ptr<sdk::Prepared>> CpuPrepared::Make(const sdk::Host* h
 }
 
 sdk::Status CpuPrepared::Build() {
-  StepBuilder builder(&bindings_, &kernels::Kernels());
+  StepBuilder builder(&bindings_, &kernels::Kernels(), host_->WorkerCount());
   const sdk::Graph& graph = graph_->graph();
   for (uint32_t i = 0; i < graph.n_ops(); ++i) {
     const sdk::Op op = graph.op(i);

@@ -31,11 +31,12 @@ struct PlannedStep {
 // tables, decoded vectors.
 class StepBuilder {
  public:
-  StepBuilder(const sdk::HostBindings* bindings, const kernels::KernelTable* kernels)
-      : bindings_(bindings), kernels_(kernels) {}
+  StepBuilder(const sdk::HostBindings* bindings, const kernels::KernelTable* kernels, uint32_t workers)
+      : bindings_(bindings), kernels_(kernels), workers_(workers) {}
 
   const sdk::HostBindings& bindings() const { return *bindings_; }
   const kernels::KernelTable& kernels() const { return *kernels_; }
+  uint32_t workers() const { return workers_; }  // at most so many run tiles
 
   // The op whose step is being made; its values become accesses of that step.
   void BeginOp(const sdk::Op& op);
@@ -54,8 +55,8 @@ class StepBuilder {
   uint32_t Quantized(const Activation& x, int64_t k);
 
   // cos and sin for every token: one step for all layers.
-  uint32_t RopeTable(const sdk::Value& positions, const sdk::Value& inv_freq_value, FloatVector inv_freq, int64_t n_pairs,
-                     float attn_factor);
+  uint32_t RopeTable(const sdk::Value& positions, const sdk::Value& inv_freq_value, FloatVector inv_freq,
+                     int64_t n_pairs, float attn_factor);
 
   std::vector<PlannedStep>& steps() { return steps_; }
   const std::vector<uint64_t>& scratch_bytes() const { return scratch_bytes_; }
@@ -67,12 +68,14 @@ class StepBuilder {
 
   const sdk::HostBindings* bindings_;
   const kernels::KernelTable* kernels_;
+  uint32_t workers_;
   std::vector<PlannedStep> steps_;
   PlannedStep current_;
   std::vector<uint64_t> scratch_bytes_;
   uint64_t worker_bytes_ = 0;
-  std::map<std::pair<uint32_t, int64_t>, uint32_t> quantized_;                       // (value, k) → scratch
-  std::map<std::tuple<uint32_t, uint32_t, int64_t, float>, uint32_t> rope_tables_;  // (positions, inv_freq, pairs, factor)
+  std::map<std::pair<uint32_t, int64_t>, uint32_t> quantized_;  // (value, k) → scratch
+  std::map<std::tuple<uint32_t, uint32_t, int64_t, float>, uint32_t>
+      rope_tables_;  // (positions, inv_freq, pairs, factor)
   std::vector<std::unique_ptr<std::vector<float>>> floats_;
 };
 

@@ -14,8 +14,9 @@ void LinearPart::Check(const sdk::Op& op, const sdk::Value& x, const sdk::Value&
   checks->Need(kernel != nullptr, sdk::Cat("weights of type ", packing, " with arithmetic ", arithmetic));
   if (kernel == nullptr) return;
   const int64_t multiple = std::max<int64_t>(kernel->k_multiple, w.desc.type.block_elems);
-  checks->Need(w.fixed(1) % multiple == 0, sdk::Cat("rows of ", w.fixed(1), " elements of ", packing, " with arithmetic ",
-                                                    arithmetic, ", want a multiple of ", multiple));
+  checks->Need(w.fixed(1) % multiple == 0,
+               sdk::Cat("rows of ", w.fixed(1), " elements of ", packing, " with arithmetic ", arithmetic,
+                        ", want a multiple of ", multiple));
 }
 
 sdk::Result<LinearPart> LinearPart::Make(const sdk::Op& op, const sdk::Value& x, const sdk::Value& w,
@@ -26,6 +27,7 @@ sdk::Result<LinearPart> LinearPart::Make(const sdk::Op& op, const sdk::Value& x,
   part.kernel = kernels::FindLinear(part.packing->name, arithmetic.c_str());
   part.n_out = w.fixed(0);
   part.k = w.fixed(1);
+  part.workers = builder.workers();
   part.x = Activation::Of(x);
   part.weights_value = w.index;
   const int64_t row_bytes = part.packing->Bytes(part.k);
@@ -36,8 +38,9 @@ sdk::Result<LinearPart> LinearPart::Make(const sdk::Op& op, const sdk::Value& x,
     const uint64_t want =
         part.n_out == 0 ? 0 : static_cast<uint64_t>((part.n_out - 1) * part.row_stride_bytes + row_bytes);
     if (part.row_stride_bytes < row_bytes || desc.host_size_bytes < want) {
-      return sdk::Error(CONCORD_INVALID_ARGUMENT, "constant '", w.name(), "' has ", desc.host_size_bytes, " bytes in rows of ",
-                        part.row_stride_bytes, ", want ", want, " in rows of at least ", row_bytes);
+      return sdk::Error(CONCORD_INVALID_ARGUMENT, "constant '", w.name(), "' has ", desc.host_size_bytes,
+                        " bytes in rows of ", part.row_stride_bytes, ", want ", want, " in rows of at least ",
+                        row_bytes);
     }
     part.fixed_weights = constant->data();
   }
