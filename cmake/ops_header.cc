@@ -54,8 +54,10 @@ int main(int argc, char** argv) {
     return 2;
   }
   std::ofstream out(argv[1]);
-  out << "/* Generated from ops/: names, versions, slots, attribute keys and defaults of every op. The full meaning, with\n"
-         " * shapes and sources, stands at the head of ops/<name>.cc. Inputs and outputs of a concord_op_desc are indexed by\n"
+  out << "/* Generated from ops/: names, versions, slots, attribute keys and defaults of every op. The full meaning, "
+         "with\n"
+         " * shapes and sources, stands at the head of ops/<name>.cc. Inputs and outputs of a concord_op_desc are "
+         "indexed by\n"
          " * the slot numbers here; an attribute that is absent has the default here. */\n"
          "#ifndef CONCORD_OPS_H_\n#define CONCORD_OPS_H_\n";
   for (const OpDef& op : concord::ops::AllOps()) WriteOp(out, op);

@@ -44,8 +44,14 @@ Cost CostAdd(const NoAttrs&, const CostArgs& a) { return {.flops = 1.0 * a.dim("
 
 CONCORD_DEFINE_OP(add) {
   return OpBuilder<NoAttrs>("add", 1, "y = a + b; b may be one row")
-      .Input("a").Input("b").Output("y")
-      .Infer(InferAdd).Reference(ReferenceAdd).Tolerance(ToleranceAdd).Cases(CasesAdd).Cost(CostAdd)
+      .Input("a")
+      .Input("b")
+      .Output("y")
+      .Infer(InferAdd)
+      .Reference(ReferenceAdd)
+      .Tolerance(ToleranceAdd)
+      .Cases(CasesAdd)
+      .Cost(CostAdd)
       .Build();
 }
 

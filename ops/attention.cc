@@ -5,12 +5,11 @@
 // Causal attention of this step's tokens over paged keys and values, grouped query heads (head h reads KV head
 // h / (H / Hkv)).
 // Shapes: q [n, H, d]; k_cache, v_cache of layout kv.paged/1 [n_blocks, Hkv, block_tokens, d]; block_table
-// [n_seqs, max_blocks] i32; q_start [n_seqs + 1] i32, the first row of each sequence in q; kv_len [n_seqs] i32, the keys
-// of each sequence with this step's tokens included; sinks [H]; y [n, H, dv].
-// Token i of sequence s stands at position p = kv_len[s] − (q_start[s+1] − q_start[s]) + (i − q_start[s]) and sees key j
-// when j ≤ p, and with window W: p − j < W, and with chunk C: p / C = j / C.
-// score = scale · q·k, then softcap · tanh(score / softcap) where softcap > 0; sinks are extra logits with value 0.
-// scale 0 means 1 / sqrt(d). Rows of q outside every sequence (padding) are 0.
+// [n_seqs, max_blocks] i32; q_start [n_seqs + 1] i32, the first row of each sequence in q; kv_len [n_seqs] i32, the
+// keys of each sequence with this step's tokens included; sinks [H]; y [n, H, dv]. Token i of sequence s stands at
+// position p = kv_len[s] − (q_start[s+1] − q_start[s]) + (i − q_start[s]) and sees key j when j ≤ p, and with window W:
+// p − j < W, and with chunk C: p / C = j / C. score = scale · q·k, then softcap · tanh(score / softcap) where softcap >
+// 0; sinks are extra logits with value 0. scale 0 means 1 / sqrt(d). Rows of q outside every sequence (padding) are 0.
 // Source: Vaswani et al., arXiv:1706.03762; Ainslie et al. (GQA), arXiv:2305.13245; Kwon et al. (paged), 2309.06180.
 namespace concord::ops {
 namespace {
@@ -44,8 +43,8 @@ absl::Status InferAttention(const AttentionAttrs& attrs, Signature& s) {
   CONCORD_RETURN_IF_ERROR(s.ExpectDims("v_cache", {s.dim("k_cache", 0), kv_heads, block_tokens, s.dim("v_cache", 3)}));
   if (s.Has("sinks")) CONCORD_RETURN_IF_ERROR(s.ExpectDims("sinks", {heads}));
   if (kv_heads.value <= 0 || heads.value % kv_heads.value != 0) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("attention: ", heads.ToString(), " query heads do not divide among ", kv_heads.ToString(), " KV heads"));
+    return absl::InvalidArgumentError(absl::StrCat("attention: ", heads.ToString(), " query heads do not divide among ",
+                                                   kv_heads.ToString(), " KV heads"));
   }
   if (attrs.window < 0 || attrs.chunk < 0 || attrs.softcap < 0) {
     return absl::InvalidArgumentError("attention: window, chunk and softcap must not be negative; 0 turns each off");
@@ -150,12 +149,15 @@ OpCase PagedCase(const std::string& name, std::vector<Seq> seqs, std::vector<int
     }
   };
   const int64_t heads = h_hkv_d_dv[0], kv_heads = h_hkv_d_dv[1], d = h_hkv_d_dv[2], dv = h_hkv_d_dv[3];
-  OpCase c{"attention", name, std::move(attrs),
+  OpCase c{"attention",
+           name,
+           std::move(attrs),
            {In("q", {n, heads, d}), In("k_cache", {n_blocks, kv_heads, block_tokens, d}, type),
             In("v_cache", {n_blocks, kv_heads, block_tokens, dv}, type),
             In("block_table", {n_seqs, max_blocks}, "i32", table),
             In("q_start", {n_seqs + 1}, "i32", FillGiven(q_start)), In("kv_len", {n_seqs}, "i32", FillGiven(kv_len))},
-           "f32", "kv.paged/1"};
+           "f32",
+           "kv.paged/1"};
   if (sinks) c.inputs.push_back(In("sinks", {heads}));
   return c;
 }
@@ -192,9 +194,18 @@ Cost CostAttention(const AttentionAttrs& attrs, const CostArgs& a) {
 
 CONCORD_DEFINE_OP(attention) {
   return OpBuilder<AttentionAttrs>("attention", 1, "grouped-query attention over paged keys and values")
-      .Input("q").State("k_cache").State("v_cache").Input("block_table").Input("q_start").Input("kv_len")
-      .OptionalWeight("sinks").Output("y")
-      .Infer(InferAttention).Reference(ReferenceAttention).Tolerance(ToleranceAttention).Cases(CasesAttention)
+      .Input("q")
+      .State("k_cache")
+      .State("v_cache")
+      .Input("block_table")
+      .Input("q_start")
+      .Input("kv_len")
+      .OptionalWeight("sinks")
+      .Output("y")
+      .Infer(InferAttention)
+      .Reference(ReferenceAttention)
+      .Tolerance(ToleranceAttention)
+      .Cases(CasesAttention)
       .Cost(CostAttention)
       .Build();
 }

@@ -30,7 +30,9 @@ double ToleranceEmbed(const OpCase&) { return 4 * kEpsF32; }
 std::vector<OpCase> CasesEmbed() {
   std::vector<OpCase> cases;
   for (const char* type : {"f32", "f16", "bf16", "q8_0", "q4_0", "q4_k", "q6_k"}) {
-    cases.push_back({"embed", absl::StrCat(type, "_5x256"), {},
+    cases.push_back({"embed",
+                     absl::StrCat(type, "_5x256"),
+                     {},
                      {In("ids", {5}, "i32", FillInts(0, 36)), In("table", {37, 256}, type)}});
   }
   cases.push_back({"embed", "odd", {}, {In("ids", {3}, "i32", FillGiven({0, 6, 0})), In("table", {7, 33})}});
@@ -43,8 +45,13 @@ std::vector<OpCase> CasesEmbed() {
 
 CONCORD_DEFINE_OP(embed) {
   return OpBuilder<NoAttrs>("embed", 1, "rows of a table by id, decoded to f32")
-      .Input("ids").Weight("table").Output("y")
-      .Infer(InferEmbed).Reference(ReferenceEmbed).Tolerance(ToleranceEmbed).Cases(CasesEmbed)
+      .Input("ids")
+      .Weight("table")
+      .Output("y")
+      .Infer(InferEmbed)
+      .Reference(ReferenceEmbed)
+      .Tolerance(ToleranceEmbed)
+      .Cases(CasesEmbed)
       .Build();
 }
 

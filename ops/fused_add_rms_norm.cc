@@ -21,7 +21,10 @@ std::vector<OpCase> CasesAddRmsNorm() {
   return {
       {"fused_add_rms_norm", "1x64", {}, {In("a", {1, 64}), In("b", {1, 64}), In("w", {64})}},
       {"fused_add_rms_norm", "5x2048", {{"eps", 1e-5}}, {In("a", {5, 2048}), In("b", {5, 2048}), In("w", {2048})}},
-      {"fused_add_rms_norm", "3x333_add_one", {{"add_one", int64_t{1}}}, {In("a", {3, 333}), In("b", {3, 333}), In("w", {333})}},
+      {"fused_add_rms_norm",
+       "3x333_add_one",
+       {{"add_one", int64_t{1}}},
+       {In("a", {3, 333}), In("b", {3, 333}), In("w", {333})}},
       {"fused_add_rms_norm", "no_rows", {}, {In("a", {0, 64}), In("b", {0, 64}), In("w", {64})}},
   };
 }
@@ -30,10 +33,15 @@ std::vector<OpCase> CasesAddRmsNorm() {
 
 CONCORD_DEFINE_OP(fused_add_rms_norm) {
   return OpBuilder<AddRmsNormAttrs>("fused_add_rms_norm", 1, "residual sum and its rms_norm")
-      .Input("a").Input("b").Weight("w").Output("sum").Output("y")
+      .Input("a")
+      .Input("b")
+      .Weight("w")
+      .Output("sum")
+      .Output("y")
       .Fuses({{"add", {{"a", "a"}, {"b", "b"}}, {{"y", "sum"}}, {}},
               {"rms_norm", {{"x", "sum"}, {"w", "w"}}, {{"y", "y"}}, {"eps", "add_one"}}})
-      .Tolerance(ToleranceAddRmsNorm).Cases(CasesAddRmsNorm)
+      .Tolerance(ToleranceAddRmsNorm)
+      .Cases(CasesAddRmsNorm)
       .Build();
 }
 

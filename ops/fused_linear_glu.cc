@@ -32,17 +32,21 @@ std::vector<OpCase> CasesLinearGlu() {
       for (const char* arithmetic : {"f32", "int8/32"}) {
         const bool int8 = arithmetic[0] == 'i';
         if (int8 && packing::Find(type)->block_elems == 1) continue;
-        OpCase c{"fused_linear_glu", absl::StrCat(type, "_", n, int8 ? "_int8" : "_f32"), {},
+        OpCase c{"fused_linear_glu",
+                 absl::StrCat(type, "_", n, int8 ? "_int8" : "_f32"),
+                 {},
                  {In("x", {n, 256}), In("w_gate", {67, 256}, type), In("w_up", {67, 256}, type)}};
         c.arithmetic = arithmetic;
         cases.push_back(std::move(c));
       }
     }
   }
-  cases.push_back({"fused_linear_glu", "oai",
+  cases.push_back({"fused_linear_glu",
+                   "oai",
                    {{"alpha", 1.702}, {"limit", 7.0}, {"clamp", std::string("before")}, {"plus_one", int64_t{1}}},
                    {In("x", {3, 96}), In("w_gate", {33, 96}), In("w_up", {33, 96})}});
-  cases.push_back({"fused_linear_glu", "no_rows", {}, {In("x", {0, 64}), In("w_gate", {33, 64}), In("w_up", {33, 64})}});
+  cases.push_back(
+      {"fused_linear_glu", "no_rows", {}, {In("x", {0, 64}), In("w_gate", {33, 64}), In("w_up", {33, 64})}});
   return cases;
 }
 
@@ -50,11 +54,15 @@ std::vector<OpCase> CasesLinearGlu() {
 
 CONCORD_DEFINE_OP(fused_linear_glu) {
   return OpBuilder<LinearGluAttrs>("fused_linear_glu", 1, "gate and up projections and their gated unit")
-      .Input("x").Weight("w_gate").Weight("w_up").Output("y")
+      .Input("x")
+      .Weight("w_gate")
+      .Weight("w_up")
+      .Output("y")
       .Fuses({{"linear", {{"x", "x"}, {"w", "w_gate"}}, {{"y", "gate"}}, {}},
               {"linear", {{"x", "x"}, {"w", "w_up"}}, {{"y", "up"}}, {}},
               {"glu", {{"gate", "gate"}, {"up", "up"}}, {{"y", "y"}}, {"act", "clamp", "alpha", "limit", "plus_one"}}})
-      .Tolerance(ToleranceLinearGlu).Cases(CasesLinearGlu)
+      .Tolerance(ToleranceLinearGlu)
+      .Cases(CasesLinearGlu)
       .Build();
 }
 

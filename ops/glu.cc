@@ -73,11 +73,18 @@ std::vector<OpCase> CasesGlu() {
   std::vector<OpCase> cases = {
       {"glu", "silu_1x64", {}, {In("gate", {1, 64}), In("up", {1, 64})}},
       {"glu", "silu_5x333_wide", {}, {In("gate", {5, 333}, "f32", wide), In("up", {5, 333}, "f32", wide)}},
-      {"glu", "gelu_tanh_5x333", {{"act", std::string("gelu_tanh")}}, {In("gate", {5, 333}, "f32", wide), In("up", {5, 333})}},
+      {"glu",
+       "gelu_tanh_5x333",
+       {{"act", std::string("gelu_tanh")}},
+       {In("gate", {5, 333}, "f32", wide), In("up", {5, 333})}},
       {"glu", "relu", {{"act", std::string("relu")}}, {In("gate", {5, 33}), In("up", {5, 33})}},
-      {"glu", "oai", {{"alpha", 1.702}, {"limit", 7.0}, {"clamp", std::string("before")}, {"plus_one", int64_t{1}}},
+      {"glu",
+       "oai",
+       {{"alpha", 1.702}, {"limit", 7.0}, {"clamp", std::string("before")}, {"plus_one", int64_t{1}}},
        {In("gate", {5, 96}, "f32", wide), In("up", {5, 96}, "f32", wide)}},
-      {"glu", "clamp_after", {{"limit", 3.0}, {"clamp", std::string("after")}},
+      {"glu",
+       "clamp_after",
+       {{"limit", 3.0}, {"clamp", std::string("after")}},
        {In("gate", {5, 96}, "f32", wide), In("up", {5, 96}, "f32", wide)}},
       {"glu", "no_rows", {}, {In("gate", {0, 64}), In("up", {0, 64})}},
   };
@@ -90,8 +97,14 @@ Cost CostGlu(const GluAttrs&, const CostArgs& a) { return {.flops = 10.0 * a.dim
 
 CONCORD_DEFINE_OP(glu) {
   return OpBuilder<GluAttrs>("glu", 1, "gated linear unit: act(gate) up")
-      .Input("gate").Input("up").Output("y")
-      .Infer(InferGlu).Reference(ReferenceGlu).Tolerance(ToleranceGlu).Cases(CasesGlu).Cost(CostGlu)
+      .Input("gate")
+      .Input("up")
+      .Output("y")
+      .Infer(InferGlu)
+      .Reference(ReferenceGlu)
+      .Tolerance(ToleranceGlu)
+      .Cases(CasesGlu)
+      .Cost(CostGlu)
       .Build();
 }
 

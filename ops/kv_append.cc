@@ -43,19 +43,28 @@ double ToleranceKvAppend(const OpCase& c) { return StoreTolerance(*packing::Find
 std::vector<OpCase> CasesKvAppend() {
   std::vector<OpCase> cases;
   for (const char* type : {"f32", "f16", "bf16", "q8_0"}) {
-    cases.push_back({"kv_append", absl::StrCat(type, "_5x3x64"), {},
+    cases.push_back({"kv_append",
+                     absl::StrCat(type, "_5x3x64"),
+                     {},
                      {In("k", {5, 3, 64}), In("v", {5, 3, 64}), In("k_cache", {4, 3, 16, 64}, type),
                       In("v_cache", {4, 3, 16, 64}, type), In("slots", {5}, "i32", FillGiven({62, 63, 0, -1, 17}))},
-                     "f32", "kv.paged/1"});
+                     "f32",
+                     "kv.paged/1"});
   }
-  cases.push_back({"kv_append", "odd", {},
+  cases.push_back({"kv_append",
+                   "odd",
+                   {},
                    {In("k", {2, 1, 33}), In("v", {2, 1, 7}), In("k_cache", {3, 1, 5, 33}), In("v_cache", {3, 1, 5, 7}),
                     In("slots", {2}, "i32", FillGiven({14, 999}))},
-                   "f32", "kv.paged/1"});
-  cases.push_back({"kv_append", "no_rows", {},
-                   {In("k", {0, 1, 32}), In("v", {0, 1, 32}), In("k_cache", {3, 1, 16, 32}), In("v_cache", {3, 1, 16, 32}),
-                    In("slots", {0}, "i32")},
-                   "f32", "kv.paged/1"});
+                   "f32",
+                   "kv.paged/1"});
+  cases.push_back({"kv_append",
+                   "no_rows",
+                   {},
+                   {In("k", {0, 1, 32}), In("v", {0, 1, 32}), In("k_cache", {3, 1, 16, 32}),
+                    In("v_cache", {3, 1, 16, 32}), In("slots", {0}, "i32")},
+                   "f32",
+                   "kv.paged/1"});
   return cases;
 }
 
@@ -63,9 +72,17 @@ std::vector<OpCase> CasesKvAppend() {
 
 CONCORD_DEFINE_OP(kv_append) {
   return OpBuilder<NoAttrs>("kv_append", 1, "write keys and values into paged state")
-      .Input("k").Input("v").State("k_cache").State("v_cache").Input("slots")
-      .StateOutput("k_out", "k_cache").StateOutput("v_out", "v_cache")
-      .Infer(InferKvAppend).Reference(ReferenceKvAppend).Tolerance(ToleranceKvAppend).Cases(CasesKvAppend)
+      .Input("k")
+      .Input("v")
+      .State("k_cache")
+      .State("v_cache")
+      .Input("slots")
+      .StateOutput("k_out", "k_cache")
+      .StateOutput("v_out", "v_cache")
+      .Infer(InferKvAppend)
+      .Reference(ReferenceKvAppend)
+      .Tolerance(ToleranceKvAppend)
+      .Cases(CasesKvAppend)
       .Build();
 }
 

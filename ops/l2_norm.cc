@@ -46,8 +46,13 @@ Cost CostL2Norm(const L2NormAttrs&, const CostArgs& a) { return {.flops = 3.0 * 
 
 CONCORD_DEFINE_OP(l2_norm) {
   return OpBuilder<L2NormAttrs>("l2_norm", 1, "rows scaled to unit length")
-      .Input("x").Output("y")
-      .Infer(InferL2Norm).Reference(ReferenceL2Norm).Tolerance(ToleranceL2Norm).Cases(CasesL2Norm).Cost(CostL2Norm)
+      .Input("x")
+      .Output("y")
+      .Infer(InferL2Norm)
+      .Reference(ReferenceL2Norm)
+      .Tolerance(ToleranceL2Norm)
+      .Cases(CasesL2Norm)
+      .Cost(CostL2Norm)
       .Build();
 }
 

@@ -53,8 +53,14 @@ Cost CostLayerNorm(const LayerNormAttrs&, const CostArgs& a) { return {.flops = 
 
 CONCORD_DEFINE_OP(layer_norm) {
   return OpBuilder<LayerNormAttrs>("layer_norm", 1, "layer norm of rows")
-      .Input("x").Weight("w").OptionalWeight("b").Output("y")
-      .Infer(InferLayerNorm).Reference(ReferenceLayerNorm).Tolerance(ToleranceLayerNorm).Cases(CasesLayerNorm)
+      .Input("x")
+      .Weight("w")
+      .OptionalWeight("b")
+      .Output("y")
+      .Infer(InferLayerNorm)
+      .Reference(ReferenceLayerNorm)
+      .Tolerance(ToleranceLayerNorm)
+      .Cases(CasesLayerNorm)
       .Cost(CostLayerNorm)
       .Build();
 }

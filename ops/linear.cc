@@ -39,7 +39,8 @@ absl::Status InferLinear(const LinearAttrs& attrs, Signature& s) {
 }
 
 // Rows of x as the arithmetic sees them, flattened to [n, in].
-std::vector<std::vector<double>> ArithmeticRows(const TensorView& x, int64_t n, int64_t in, const std::string& arithmetic) {
+std::vector<std::vector<double>> ArithmeticRows(const TensorView& x, int64_t n, int64_t in,
+                                                const std::string& arithmetic) {
   const int64_t parts = n == 0 ? 0 : x.rows() / n;
   std::vector<std::vector<double>> rows(n, std::vector<double>(in));
   for (int64_t t = 0; t < n; ++t) {
@@ -91,7 +92,9 @@ std::vector<OpCase> CasesLinear() {
       const int64_t in = type == "f32" || type == "f16" || type == "bf16" ? 515 : 768, out = 67;
       for (const char* arithmetic : {"f32", "int8/32"}) {
         if (std::string(arithmetic) == "int8/32" && all[i]->block_elems == 1) continue;
-        OpCase c{"linear", absl::StrCat(type, "_", n, "x", in, "x", out, "_", arithmetic[0] == 'f' ? "f32" : "int8"), {},
+        OpCase c{"linear",
+                 absl::StrCat(type, "_", n, "x", in, "x", out, "_", arithmetic[0] == 'f' ? "f32" : "int8"),
+                 {},
                  {In("x", {n, in}), In("w", {out, in}, all[i]->name)}};
         c.arithmetic = arithmetic;
         cases.push_back(std::move(c));
@@ -109,8 +112,15 @@ Cost CostLinear(const LinearAttrs&, const CostArgs& a) {
 
 CONCORD_DEFINE_OP(linear) {
   return OpBuilder<LinearAttrs>("linear", 1, "y = x W^T + bias")
-      .Input("x").Weight("w").OptionalWeight("bias").Output("y")
-      .Infer(InferLinear).Reference(ReferenceLinear).Tolerance(ToleranceLinear).Cases(CasesLinear).Cost(CostLinear)
+      .Input("x")
+      .Weight("w")
+      .OptionalWeight("bias")
+      .Output("y")
+      .Infer(InferLinear)
+      .Reference(ReferenceLinear)
+      .Tolerance(ToleranceLinear)
+      .Cases(CasesLinear)
+      .Cost(CostLinear)
       .Build();
 }
 

@@ -42,14 +42,20 @@ std::vector<OpCase> CasesLogitsPost() {
   };
 }
 
-Cost CostLogitsPost(const LogitsPostAttrs&, const CostArgs& a) { return {.flops = 10.0 * a.dim("z", 0) * a.dim("z", -1)}; }
+Cost CostLogitsPost(const LogitsPostAttrs&, const CostArgs& a) {
+  return {.flops = 10.0 * a.dim("z", 0) * a.dim("z", -1)};
+}
 
 }  // namespace
 
 CONCORD_DEFINE_OP(logits_post) {
   return OpBuilder<LogitsPostAttrs>("logits_post", 1, "scale and softcap of logits")
-      .Input("z").Output("y")
-      .Infer(InferLogitsPost).Reference(ReferenceLogitsPost).Tolerance(ToleranceLogitsPost).Cases(CasesLogitsPost)
+      .Input("z")
+      .Output("y")
+      .Infer(InferLogitsPost)
+      .Reference(ReferenceLogitsPost)
+      .Tolerance(ToleranceLogitsPost)
+      .Cases(CasesLogitsPost)
       .Cost(CostLogitsPost)
       .Build();
 }

@@ -46,8 +46,14 @@ Cost CostMul(const NoAttrs&, const CostArgs& a) { return {.flops = 1.0 * a.dim("
 
 CONCORD_DEFINE_OP(mul) {
   return OpBuilder<NoAttrs>("mul", 1, "y = a b; b may be one row, or one factor a row")
-      .Input("a").Input("b").Output("y")
-      .Infer(InferMul).Reference(ReferenceMul).Tolerance(ToleranceMul).Cases(CasesMul).Cost(CostMul)
+      .Input("a")
+      .Input("b")
+      .Output("y")
+      .Infer(InferMul)
+      .Reference(ReferenceMul)
+      .Tolerance(ToleranceMul)
+      .Cases(CasesMul)
+      .Cost(CostMul)
       .Build();
 }
 

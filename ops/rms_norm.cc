@@ -56,8 +56,13 @@ Cost CostRmsNorm(const RmsNormAttrs&, const CostArgs& a) { return {.flops = 4.0 
 
 CONCORD_DEFINE_OP(rms_norm) {
   return OpBuilder<RmsNormAttrs>("rms_norm", 1, "root-mean-square norm of rows")
-      .Input("x").OptionalWeight("w").Output("y")
-      .Infer(InferRmsNorm).Reference(ReferenceRmsNorm).Tolerance(ToleranceRmsNorm).Cases(CasesRmsNorm)
+      .Input("x")
+      .OptionalWeight("w")
+      .Output("y")
+      .Infer(InferRmsNorm)
+      .Reference(ReferenceRmsNorm)
+      .Tolerance(ToleranceRmsNorm)
+      .Cases(CasesRmsNorm)
       .Cost(CostRmsNorm)
       .Build();
 }

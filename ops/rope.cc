@@ -72,29 +72,55 @@ Fill FillFrequencies(double base) {
 std::vector<OpCase> CasesRope() {
   const Attrs norm = {{"kind", std::string("norm")}};
   return {
-      {"rope", "neox_1x4x64", {}, {In("x", {1, 4, 64}), In("positions", {1}, "i32", FillGiven({7})),
-                                    In("inv_freq", {32}, "f32", FillFrequencies(1e4))}},
-      {"rope", "norm_5x3x64", norm, {In("x", {5, 3, 64}), In("positions", {5}, "i32", FillInts(0, 4096)),
-                                      In("inv_freq", {32}, "f32", FillFrequencies(5e5))}},
-      {"rope", "far", {}, {In("x", {3, 2, 128}), In("positions", {3}, "i32", FillInts(100000, 1000000)),
-                            In("inv_freq", {64}, "f32", FillFrequencies(1e6))}},
-      {"rope", "partial", {{"attn_factor", 1.3466}},
-       {In("x", {4, 2, 48}), In("positions", {4}, "i32", FillInts(0, 99)), In("inv_freq", {8}, "f32", FillFrequencies(1e4))}},
-      {"rope", "tail_norm", {{"kind", std::string("norm")}, {"first_dim", int64_t{26}}},
-       {In("x", {4, 2, 48}), In("positions", {4}, "i32", FillInts(0, 99)), In("inv_freq", {11}, "f32", FillFrequencies(1e4))}},
-      {"rope", "no_rows", {}, {In("x", {0, 2, 64}), In("positions", {0}, "i32"),
-                                In("inv_freq", {32}, "f32", FillFrequencies(1e4))}},
+      {"rope",
+       "neox_1x4x64",
+       {},
+       {In("x", {1, 4, 64}), In("positions", {1}, "i32", FillGiven({7})),
+        In("inv_freq", {32}, "f32", FillFrequencies(1e4))}},
+      {"rope",
+       "norm_5x3x64",
+       norm,
+       {In("x", {5, 3, 64}), In("positions", {5}, "i32", FillInts(0, 4096)),
+        In("inv_freq", {32}, "f32", FillFrequencies(5e5))}},
+      {"rope",
+       "far",
+       {},
+       {In("x", {3, 2, 128}), In("positions", {3}, "i32", FillInts(100000, 1000000)),
+        In("inv_freq", {64}, "f32", FillFrequencies(1e6))}},
+      {"rope",
+       "partial",
+       {{"attn_factor", 1.3466}},
+       {In("x", {4, 2, 48}), In("positions", {4}, "i32", FillInts(0, 99)),
+        In("inv_freq", {8}, "f32", FillFrequencies(1e4))}},
+      {"rope",
+       "tail_norm",
+       {{"kind", std::string("norm")}, {"first_dim", int64_t{26}}},
+       {In("x", {4, 2, 48}), In("positions", {4}, "i32", FillInts(0, 99)),
+        In("inv_freq", {11}, "f32", FillFrequencies(1e4))}},
+      {"rope",
+       "no_rows",
+       {},
+       {In("x", {0, 2, 64}), In("positions", {0}, "i32"), In("inv_freq", {32}, "f32", FillFrequencies(1e4))}},
   };
 }
 
-Cost CostRope(const RopeAttrs&, const CostArgs& a) { return {.flops = 6.0 * a.dim("x", 0) * a.dim("x", 1) * a.dim("x", 2)}; }
+Cost CostRope(const RopeAttrs&, const CostArgs& a) {
+  return {.flops = 6.0 * a.dim("x", 0) * a.dim("x", 1) * a.dim("x", 2)};
+}
 
 }  // namespace
 
 CONCORD_DEFINE_OP(rope) {
   return OpBuilder<RopeAttrs>("rope", 1, "rotary position embedding of heads")
-      .Input("x").Input("positions").Weight("inv_freq").Output("y")
-      .Infer(InferRope).Reference(ReferenceRope).Tolerance(ToleranceRope).Cases(CasesRope).Cost(CostRope)
+      .Input("x")
+      .Input("positions")
+      .Weight("inv_freq")
+      .Output("y")
+      .Infer(InferRope)
+      .Reference(ReferenceRope)
+      .Tolerance(ToleranceRope)
+      .Cases(CasesRope)
+      .Cost(CostRope)
       .Build();
 }
 

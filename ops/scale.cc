@@ -42,8 +42,13 @@ Cost CostScale(const ScaleAttrs&, const CostArgs& a) { return {.flops = 1.0 * a.
 
 CONCORD_DEFINE_OP(scale) {
   return OpBuilder<ScaleAttrs>("scale", 1, "y = x factor")
-      .Input("x").Output("y")
-      .Infer(InferScale).Reference(ReferenceScale).Tolerance(ToleranceScale).Cases(CasesScale).Cost(CostScale)
+      .Input("x")
+      .Output("y")
+      .Infer(InferScale)
+      .Reference(ReferenceScale)
+      .Tolerance(ToleranceScale)
+      .Cases(CasesScale)
+      .Cost(CostScale)
       .Build();
 }
 

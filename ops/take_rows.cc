@@ -43,8 +43,13 @@ std::vector<OpCase> CasesTakeRows() {
 
 CONCORD_DEFINE_OP(take_rows) {
   return OpBuilder<NoAttrs>("take_rows", 1, "chosen rows of a tensor")
-      .Input("x").Input("rows").Output("y")
-      .Infer(InferTakeRows).Reference(ReferenceTakeRows).Tolerance(ToleranceTakeRows).Cases(CasesTakeRows)
+      .Input("x")
+      .Input("rows")
+      .Output("y")
+      .Infer(InferTakeRows)
+      .Reference(ReferenceTakeRows)
+      .Tolerance(ToleranceTakeRows)
+      .Cases(CasesTakeRows)
       .Build();
 }
 

@@ -70,7 +70,8 @@ std::vector<OpCase> CasesUnary() {
         view.WriteRow(r, row.data());
       }
     };
-    cases.push_back({"unary", absl::StrCat(f.kind, "_5x333"), {{"kind", std::string(f.kind)}}, {In("x", {5, 333}, "f32", fill)}});
+    cases.push_back(
+        {"unary", absl::StrCat(f.kind, "_5x333"), {{"kind", std::string(f.kind)}}, {In("x", {5, 333}, "f32", fill)}});
   }
   cases.push_back({"unary", "no_rows", {}, {In("x", {0, 64})}});
   return cases;
@@ -82,8 +83,13 @@ Cost CostUnary(const UnaryAttrs&, const CostArgs& a) { return {.flops = 10.0 * a
 
 CONCORD_DEFINE_OP(unary) {
   return OpBuilder<UnaryAttrs>("unary", 1, "an elementwise function")
-      .Input("x").Output("y")
-      .Infer(InferUnary).Reference(ReferenceUnary).Tolerance(ToleranceUnary).Cases(CasesUnary).Cost(CostUnary)
+      .Input("x")
+      .Output("y")
+      .Infer(InferUnary)
+      .Reference(ReferenceUnary)
+      .Tolerance(ToleranceUnary)
+      .Cases(CasesUnary)
+      .Cost(CostUnary)
       .Build();
 }
 

@@ -30,7 +30,8 @@ class Checks {
   // Step metadata.
   Checks& Int32(std::initializer_list<uint32_t> slots) {
     for (uint32_t slot : slots) {
-      if (op_.input(slot).packing() != "i32") Fail("input ", slot, " of type ", op_.input(slot).packing(), ", want i32");
+      if (op_.input(slot).packing() != "i32")
+        Fail("input ", slot, " of type ", op_.input(slot).packing(), ", want i32");
     }
     return *this;
   }

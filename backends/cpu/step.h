@@ -13,10 +13,10 @@ constexpr int64_t CeilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
 // Where everything is during one submission. Read-only while steps run.
 struct Frame {
   const sdk::HostBindings* bindings = nullptr;
-  char* const* values = nullptr;               // by value index
-  char* scratch = nullptr;                     // the plugin's part of the workspace
-  const uint64_t* scratch_offsets = nullptr;   // by scratch id
-  uint64_t worker_offset_bytes = 0;            // in scratch: one part a worker
+  char* const* values = nullptr;              // by value index
+  char* scratch = nullptr;                    // the plugin's part of the workspace
+  const uint64_t* scratch_offsets = nullptr;  // by scratch id
+  uint64_t worker_offset_bytes = 0;           // in scratch: one part a worker
   uint64_t worker_stride_bytes = 0;
 
   template <typename T>
@@ -44,8 +44,8 @@ class Step {
 // A tensor of activations [n, fixed dims..., cols] as rows; only n may be a symbol.
 struct Activation {
   uint32_t value = CONCORD_NONE;
-  concord_dim n{};     // the first dim (1 for a single row)
-  int64_t mult = 1;    // rows a step of n
+  concord_dim n{};   // the first dim (1 for a single row)
+  int64_t mult = 1;  // rows a step of n
   int64_t cols = 0;
 
   static Activation Of(const sdk::Value& v) {

@@ -31,7 +31,9 @@ class NullDevice final : public sdk::HostDevice {
  public:
   using sdk::HostDevice::HostDevice;
 
-  sdk::Support QueryOp(const sdk::Op& op) override { return sdk::No("the null device computes nothing, not ", op.name()); }
+  sdk::Support QueryOp(const sdk::Op& op) override {
+    return sdk::No("the null device computes nothing, not ", op.name());
+  }
   sdk::Result<std::unique_ptr<sdk::Program>> Compile(const concord_program_desc&) override {
     return std::unique_ptr<sdk::Program>(std::make_unique<NullProgram>());
   }

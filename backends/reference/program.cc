@@ -22,7 +22,9 @@ ops::Attrs AttrsOf(const ops::OpDef& def, const sdk::Attrs& given) {
   return attrs;
 }
 
-const packing::Packing* PackingOf(const sdk::Value& value) { return packing::Find(std::string(value.packing()).c_str()); }
+const packing::Packing* PackingOf(const sdk::Value& value) {
+  return packing::Find(std::string(value.packing()).c_str());
+}
 
 ops::TensorType TypeOf(const sdk::Graph& graph, const sdk::Value& value) {
   ops::TensorType type;

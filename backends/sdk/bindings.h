@@ -40,8 +40,8 @@ class HostBindings {
     return made;
   }
 
-  // Whether a submission brings everything, large enough for its sizes. On the submitting thread, of which a device with
-  // one queue has one at a time; allocates nothing and touches nothing that Begin reads or writes.
+  // Whether a submission brings everything, large enough for its sizes. On the submitting thread, of which a device
+  // with one queue has one at a time; allocates nothing and touches nothing that Begin reads or writes.
   Status Check(const Work& work, uint64_t workspace_bytes) {
     std::vector<int64_t>& symbols = checked_symbols_;
     Status status = ReadSymbols(ArrayView<concord_symbol_value>(ArrayOf(work.values)), &capacities_, &symbols);
@@ -61,10 +61,14 @@ class HostBindings {
         bound[b.slot] = 1;
       }
     }
-    if (!workspace) return Error(CONCORD_INVALID_ARGUMENT, "no workspace is bound; this program needs ", workspace_bytes, " bytes");
+    if (!workspace)
+      return Error(CONCORD_INVALID_ARGUMENT, "no workspace is bound; this program needs ", workspace_bytes, " bytes");
     for (uint32_t slot = 0; slot < slot_values_.size(); ++slot) {
-      if (slot_values_[slot] == CONCORD_NONE || bound[slot] || fixed_[slot].buffer != nullptr || fixed_[slot].constant != nullptr) continue;
-      return Error(CONCORD_INVALID_ARGUMENT, "nothing is bound to '", graph_->value(slot_values_[slot]).name(), "' (slot ", slot, ")");
+      if (slot_values_[slot] == CONCORD_NONE || bound[slot] || fixed_[slot].buffer != nullptr ||
+          fixed_[slot].constant != nullptr)
+        continue;
+      return Error(CONCORD_INVALID_ARGUMENT, "nothing is bound to '", graph_->value(slot_values_[slot]).name(),
+                   "' (slot ", slot, ")");
     }
     return Ok();
   }
@@ -144,7 +148,8 @@ class HostBindings {
                      std::vector<int64_t>* out) const {
     out->assign(graph_->n_symbols(), -1);
     for (const concord_symbol_value v : given) {
-      if (v.symbol >= graph_->n_symbols()) return Error(CONCORD_INVALID_ARGUMENT, "symbol ", v.symbol, " of ", graph_->n_symbols());
+      if (v.symbol >= graph_->n_symbols())
+        return Error(CONCORD_INVALID_ARGUMENT, "symbol ", v.symbol, " of ", graph_->n_symbols());
       if (v.value < 0 || (limits != nullptr && v.value > (*limits)[v.symbol])) {
         return Error(CONCORD_INVALID_ARGUMENT, graph_->symbol(v.symbol).name, " is ", v.value, ", want 0 to ",
                      limits != nullptr ? (*limits)[v.symbol] : graph_->symbol(v.symbol).max);
@@ -153,7 +158,8 @@ class HostBindings {
     }
     for (uint32_t s = 0; s < out->size(); ++s) {
       if ((*out)[s] >= 0) continue;
-      if (limits == nullptr) return Error(CONCORD_INVALID_ARGUMENT, "no capacity is given for ", graph_->symbol(s).name);
+      if (limits == nullptr)
+        return Error(CONCORD_INVALID_ARGUMENT, "no capacity is given for ", graph_->symbol(s).name);
       (*out)[s] = (*limits)[s];
     }
     return Ok();
@@ -169,7 +175,8 @@ class HostBindings {
     int64_t bytes = 0;
     const concord_type& type = value.desc.type;
     if (elems % type.block_elems != 0) return -1;
-    return __builtin_mul_overflow(elems / type.block_elems, static_cast<int64_t>(type.block_bytes), &bytes) ? -1 : bytes;
+    return __builtin_mul_overflow(elems / type.block_elems, static_cast<int64_t>(type.block_bytes), &bytes) ? -1
+                                                                                                            : bytes;
   }
 
   Status CheckBinding(const concord_binding& b, const std::vector<int64_t>& symbols) const {
@@ -182,7 +189,8 @@ class HostBindings {
     }
     const Value value = graph_->value(slot_values_[b.slot]);
     if (b.role != value.desc.role) {
-      return Error(CONCORD_INVALID_ARGUMENT, "'", value.name(), "' has role ", value.desc.role, " but is bound as ", b.role);
+      return Error(CONCORD_INVALID_ARGUMENT, "'", value.name(), "' has role ", value.desc.role, " but is bound as ",
+                   b.role);
     }
     if (b.role == CONCORD_ROLE_CONSTANT) {
       if (b.constant == nullptr) return Error(CONCORD_INVALID_ARGUMENT, "'", value.name(), "' is bound to no constant");
@@ -221,7 +229,8 @@ class HostBindings {
       }
       const auto& desc = static_cast<const HostConstant*>(ObjectOf(fixed_[slot].constant))->desc();
       const int64_t want = Bytes(value, capacities_);
-      if (FromC(desc.type.packing) != value.packing() || want < 0 || desc.host_size_bytes < static_cast<uint64_t>(want)) {
+      if (FromC(desc.type.packing) != value.packing() || want < 0 ||
+          desc.host_size_bytes < static_cast<uint64_t>(want)) {
         return Error(CONCORD_INVALID_ARGUMENT, "'", value.name(), "' is bound to a constant of ", desc.host_size_bytes,
                      " bytes of ", desc.type.packing, ", want ", want, " of ", value.packing());
       }
@@ -240,10 +249,10 @@ class HostBindings {
   }
 
   const Graph* graph_ = nullptr;
-  std::vector<uint32_t> alias_;        // by value: the value whose storage it shares, or CONCORD_NONE
-  std::vector<uint32_t> slot_values_;  // by slot
+  std::vector<uint32_t> alias_;         // by value: the value whose storage it shares, or CONCORD_NONE
+  std::vector<uint32_t> slot_values_;   // by slot
   std::vector<concord_binding> fixed_;  // by slot: what prepare bound
-  std::vector<uint64_t> offsets_;      // by value
+  std::vector<uint64_t> offsets_;       // by value
   std::vector<int64_t> capacities_, step_symbols_;
   std::vector<int64_t> checked_symbols_;  // room for Check
   std::vector<char> checked_slots_;

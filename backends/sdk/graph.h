@@ -11,7 +11,8 @@
 #include "backends/sdk/status.h"
 #include "concord/plugin.h"
 
-// Views of a concord_program_desc: read on demand, nothing is copied, so asking about one op of a long program is cheap.
+// Views of a concord_program_desc: read on demand, nothing is copied, so asking about one op of a long program is
+// cheap.
 namespace concord::sdk {
 inline namespace v0 {
 
@@ -166,9 +167,7 @@ class GraphCopy {
   const concord_program_desc& desc() const { return desc_; }
 
  private:
-  concord_string Keep(concord_string text) {
-    return ToC(text_.emplace_back(FromC(text)));
-  }
+  concord_string Keep(concord_string text) { return ToC(text_.emplace_back(FromC(text))); }
   concord_array KeepIndices(concord_array array) {
     ArrayView<uint32_t>(array).CopyTo(&indices_.emplace_back());
     return ArrayOf(indices_.back());

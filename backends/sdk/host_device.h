@@ -91,7 +91,9 @@ class HostBuffer final : public Buffer {
     if (!status.ok()) return status;
     return static_cast<void*>(data_ + offset_bytes);
   }
-  Status FlushRange(uint64_t offset_bytes, uint64_t size_bytes) override { return CheckRange(offset_bytes, size_bytes); }
+  Status FlushRange(uint64_t offset_bytes, uint64_t size_bytes) override {
+    return CheckRange(offset_bytes, size_bytes);
+  }
 
   Status CheckRange(uint64_t offset_bytes, uint64_t size_bytes) const {
     if (offset_bytes <= size_ && size_bytes <= size_ - offset_bytes) return Ok();
@@ -197,7 +199,8 @@ class HostDevice : public Device, private WorkExecutor {
   Status Copy(const concord_copy_args& args) override {
     Status status = CheckQueue(args.queue_index);
     if (!status.ok()) return status;
-    if (args.source == nullptr || args.target == nullptr) return Error(CONCORD_INVALID_ARGUMENT, "copy without buffers");
+    if (args.source == nullptr || args.target == nullptr)
+      return Error(CONCORD_INVALID_ARGUMENT, "copy without buffers");
     return queue_.Push(args.waits, args.signals, [&](Work* work) {
       work->kind = Work::Kind::kCopy;
       work->copy = args;
@@ -210,7 +213,8 @@ class HostDevice : public Device, private WorkExecutor {
     Status status = CheckQueue(args.queue_index);
     if (!status.ok()) return status;
     if (args.target == nullptr) return Error(CONCORD_INVALID_ARGUMENT, "fill without a buffer");
-    if (args.size_bytes % 4 != 0) return Error(CONCORD_INVALID_ARGUMENT, "fill of ", args.size_bytes, " bytes: want a multiple of 4");
+    if (args.size_bytes % 4 != 0)
+      return Error(CONCORD_INVALID_ARGUMENT, "fill of ", args.size_bytes, " bytes: want a multiple of 4");
     return queue_.Push(args.waits, args.signals, [&](Work* work) {
       work->kind = Work::Kind::kFill;
       work->fill = args;

@@ -11,9 +11,9 @@
 #include "backends/sdk/status.h"
 #include "concord/plugin.h"
 
-// What an author implements. Every object of the C border is one of these classes; backends/sdk/trampolines.h turns them
-// into the C table, reads the structs of older and newer hosts, counts objects and catches whatever is thrown.
-// The rules (who may call what from which thread) are those of concord/plugin.h.
+// What an author implements. Every object of the C border is one of these classes; backends/sdk/trampolines.h turns
+// them into the C table, reads the structs of older and newer hosts, counts objects and catches whatever is thrown. The
+// rules (who may call what from which thread) are those of concord/plugin.h.
 namespace concord::sdk {
 inline namespace v0 {
 
@@ -106,7 +106,8 @@ class Prepared : public Object {};
 
 class Program : public Object {
  public:
-  virtual Result<std::unique_ptr<Prepared>> Prepare(const concord_prepare_args& args, concord_prepare_result* result) = 0;
+  virtual Result<std::unique_ptr<Prepared>> Prepare(const concord_prepare_args& args,
+                                                    concord_prepare_result* result) = 0;
   // The artefact for the host's disk cache.
   virtual Result<std::string> Serialize() { return Error(CONCORD_UNIMPLEMENTED, "nothing worth keeping"); }
 };

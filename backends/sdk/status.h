@@ -61,11 +61,12 @@ Status Error(int32_t code, const Parts&... parts) {
 template <typename T>
 class [[nodiscard]] Result {
  public:
-  Result(T value) : value_(std::move(value)) {}            // NOLINT: implicit on purpose
-  Result(Status status) : status_(std::move(status)) {}    // NOLINT: implicit on purpose
-  template <typename U, typename = std::enable_if_t<std::is_convertible_v<U&&, T> && !std::is_same_v<std::decay_t<U>, Status> &&
-                                                    !std::is_same_v<std::decay_t<U>, Result>>>
-  Result(U&& value) : value_(std::forward<U>(value)) {}    // NOLINT: a unique_ptr of a derived class, say
+  Result(T value) : value_(std::move(value)) {}          // NOLINT: implicit on purpose
+  Result(Status status) : status_(std::move(status)) {}  // NOLINT: implicit on purpose
+  template <typename U,
+            typename = std::enable_if_t<std::is_convertible_v<U&&, T> && !std::is_same_v<std::decay_t<U>, Status> &&
+                                        !std::is_same_v<std::decay_t<U>, Result>>>
+  Result(U&& value) : value_(std::forward<U>(value)) {}  // NOLINT: a unique_ptr of a derived class, say
 
   bool ok() const { return status_.ok(); }
   Status& status() { return status_; }

@@ -111,7 +111,8 @@ struct Table {
     return Error(CONCORD_NOT_FOUND, "device ", index, " of a plugin with ", count, " devices");
   }
 
-  static int32_t DeviceInfo(concord_instance* instance, uint32_t index, concord_device_info* out, concord_error* error) {
+  static int32_t DeviceInfo(concord_instance* instance, uint32_t index, concord_device_info* out,
+                            concord_error* error) {
     return Guarded(error, [&]() -> Status {
       Status status = CheckDevice(instance, index);
       if (!status.ok()) return status;
@@ -229,7 +230,8 @@ struct Table {
     });
   }
 
-  static int32_t SemaphoreWait(concord_semaphore* semaphore, uint64_t value, uint64_t timeout_ns, concord_error* error) {
+  static int32_t SemaphoreWait(concord_semaphore* semaphore, uint64_t value, uint64_t timeout_ns,
+                               concord_error* error) {
     return Guarded(error, [&] { return ObjectOf(semaphore)->Wait(value, timeout_ns); });
   }
 
@@ -418,7 +420,8 @@ inline const concord_plugin_api* Answer(const concord_plugin_api& api, uint32_t 
 }  // namespace concord::sdk
 
 // CONCORD_PLUGIN(foo, "Foo Semiconductor", foo::FooInstance): defines the entry of the plugin. In a shared library that
-// is concord_plugin_query; where CONCORD_PLUGIN_LINKED is defined, concord_plugin_query_foo, for the host's linked list.
+// is concord_plugin_query; where CONCORD_PLUGIN_LINKED is defined, concord_plugin_query_foo, for the host's linked
+// list.
 #if defined(CONCORD_PLUGIN_LINKED)
 #define CONCORD_PLUGIN_ENTRY_(name) concord_plugin_query_##name
 #else
@@ -430,10 +433,10 @@ inline const concord_plugin_api* Answer(const concord_plugin_api& api, uint32_t 
 #ifndef CONCORD_PLUGIN_RUNTIME_VERSION
 #define CONCORD_PLUGIN_RUNTIME_VERSION ""
 #endif
-#define CONCORD_PLUGIN(name, vendor, InstanceClass)                                                                 \
-  extern "C" __attribute__((visibility("default"))) const concord_plugin_api* CONCORD_PLUGIN_ENTRY_(name)(          \
-      uint32_t host_abi_major, concord_error* error) {                                                              \
-    static const concord_plugin_api api = ::concord::sdk::internal::Table::Make<InstanceClass>(                     \
-        #name, vendor, CONCORD_PLUGIN_VERSION, CONCORD_PLUGIN_RUNTIME_VERSION);                                     \
-    return ::concord::sdk::internal::Answer(api, host_abi_major, error);                                            \
+#define CONCORD_PLUGIN(name, vendor, InstanceClass)                                                        \
+  extern "C" __attribute__((visibility("default"))) const concord_plugin_api* CONCORD_PLUGIN_ENTRY_(name)( \
+      uint32_t host_abi_major, concord_error * error) {                                                    \
+    static const concord_plugin_api api = ::concord::sdk::internal::Table::Make<InstanceClass>(            \
+        #name, vendor, CONCORD_PLUGIN_VERSION, CONCORD_PLUGIN_RUNTIME_VERSION);                            \
+    return ::concord::sdk::internal::Answer(api, host_abi_major, error);                                   \
   }

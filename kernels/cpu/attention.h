@@ -33,11 +33,11 @@ struct AttentionTile {
   int64_t kv_head = 0;
   int64_t n_heads = 0;  // query heads; those of this KV head are kv_head * n_heads / n_kv_heads and following
   KvCache k;
-  KvCache v;                            // same n_kv_heads and block_tokens; d may differ
+  KvCache v;                             // same n_kv_heads and block_tokens; d may differ
   const int32_t* block_table = nullptr;  // the sequence's blocks, enough for its largest position
-  int64_t window = 0;                   // 0: none
-  int64_t chunk = 0;                    // 0: none
-  const float* sinks = nullptr;         // [n_heads]: an extra logit with value zero; null: none
+  int64_t window = 0;                    // 0: none
+  int64_t chunk = 0;                     // 0: none
+  const float* sinks = nullptr;          // [n_heads]: an extra logit with value zero; null: none
   float scale = 1.0f;
   float softcap = 0.0f;  // c: c * tanh(s / c); 0: none
   float* out = nullptr;  // query i, head h at out[i * out_stride + h * v.d]

@@ -4,8 +4,8 @@
 
 #include "kernels/cpu/attention.h"
 #include "kernels/cpu/isa.h"
-#include "kernels/cpu/row_ops.h"
 #include "kernels/cpu/rope.h"
+#include "kernels/cpu/row_ops.h"
 #include "runtime/base/packing/packing.h"
 
 namespace concord::kernels {

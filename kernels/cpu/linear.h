@@ -13,8 +13,8 @@ namespace concord::kernels {
 //
 // Order of the sums, for all variants:
 //   int8/32  Per group of 32 (16 where W has a scale every 16) the integer sum s = sum (u - offset) q is exact. Then
-//            acc = fma(float(s), w_scale * x_scale, acc), and for W with a minimum acc = fma(-w_min, x_scaled_sum, acc),
-//            group after group from k = 0. w_scale and w_min are products rounded to f32.
+//            acc = fma(float(s), w_scale * x_scale, acc), and for W with a minimum acc = fma(-w_min, x_scaled_sum,
+//            acc), group after group from k = 0. w_scale and w_min are products rounded to f32.
 //   f32      W is decoded to f32. 16 accumulators, acc[k % 16] = fma(w, x, acc[k % 16]) for k = 0, 1, ..., then the
 //            sums of i and i + 8, of i and i + 4, i + 2, i + 1.
 // The bias is added last.

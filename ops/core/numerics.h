@@ -23,7 +23,8 @@ inline double StoreTolerance(const packing::Packing& p) {
   return 0;
 }
 
-inline CaseTensor In(const char* slot, std::vector<int64_t> dims, const char* packing = "f32", Fill fill = FillUniform) {
+inline CaseTensor In(const char* slot, std::vector<int64_t> dims, const char* packing = "f32",
+                     Fill fill = FillUniform) {
   return CaseTensor{slot, packing, std::move(dims), std::move(fill)};
 }
 

@@ -16,9 +16,9 @@ namespace concord::ops {
 struct Slot {
   std::string name;
   bool optional = false;
-  bool weight = false;    // bound once, from the model's file
-  bool state = false;     // read and written in place, lives across steps
-  std::string alias_of;   // outputs: the state input whose storage this is; "" = fresh
+  bool weight = false;   // bound once, from the model's file
+  bool state = false;    // read and written in place, lives across steps
+  std::string alias_of;  // outputs: the state input whose storage this is; "" = fresh
 };
 
 // The tensors of one application for the float64 reference. Optional inputs that are absent are not has().
@@ -55,7 +55,7 @@ struct FusionPart {
   std::string op;
   std::vector<std::pair<std::string, std::string>> inputs;   // slot → variable
   std::vector<std::pair<std::string, std::string>> outputs;  // slot → variable
-  std::vector<std::string> attrs;                             // attributes that become the fused op's, by name
+  std::vector<std::string> attrs;                            // attributes that become the fused op's, by name
 };
 
 // Everything Concord knows of an op: one file ops/<name>.cc makes one of these.
@@ -104,7 +104,9 @@ class OpBuilder {
   OpBuilder& OptionalWeight(const char* name) { return In({.name = name, .optional = true, .weight = true}); }
   OpBuilder& State(const char* name) { return In({.name = name, .state = true}); }
   OpBuilder& Output(const char* name) { return Out({.name = name}); }
-  OpBuilder& StateOutput(const char* name, const char* of) { return Out({.name = name, .state = true, .alias_of = of}); }
+  OpBuilder& StateOutput(const char* name, const char* of) {
+    return Out({.name = name, .state = true, .alias_of = of});
+  }
   OpBuilder& Infer(absl::Status (*fn)(const A&, Signature&)) {
     def_.infer = [fn](const Attrs& attrs, Signature& s) { return fn(attrs.As<A>(), s); };
     return *this;

@@ -16,8 +16,8 @@ class CaseRng {
  public:
   explicit CaseRng(uint64_t seed) : state_(seed) {}
   uint64_t Next();
-  double Uniform(double low, double high);        // [low, high)
-  int64_t Int(int64_t low, int64_t high);         // [low, high]
+  double Uniform(double low, double high);  // [low, high)
+  int64_t Int(int64_t low, int64_t high);   // [low, high]
 
  private:
   uint64_t state_;

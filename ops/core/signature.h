@@ -23,10 +23,10 @@ class Signature {
   void SetIn(absl::string_view slot, TensorType type);
   void SetOut(absl::string_view slot, TensorType type);
 
-  bool Has(absl::string_view slot) const;                    // an input slot that is bound
-  const TensorType& In(absl::string_view slot) const;        // an empty type where absent
+  bool Has(absl::string_view slot) const;              // an input slot that is bound
+  const TensorType& In(absl::string_view slot) const;  // an empty type where absent
   const TensorType& Out(absl::string_view slot) const;
-  Dim dim(absl::string_view slot, int i) const;              // of an input; negative from the end; 0 where out of rank
+  Dim dim(absl::string_view slot, int i) const;  // of an input; negative from the end; 0 where out of rank
   const std::vector<std::optional<TensorType>>& inputs() const { return inputs_; }
   const std::vector<std::optional<TensorType>>& outputs() const { return outputs_; }
 

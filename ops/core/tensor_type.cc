@@ -18,7 +18,8 @@ std::string Dim::ToString() const {
 }
 
 std::string ToString(const std::vector<Dim>& dims) {
-  return absl::StrCat("[", absl::StrJoin(dims, ", ", [](std::string* out, const Dim& d) { *out += d.ToString(); }), "]");
+  return absl::StrCat("[", absl::StrJoin(dims, ", ", [](std::string* out, const Dim& d) { *out += d.ToString(); }),
+                      "]");
 }
 
 std::string TensorType::ToString() const {

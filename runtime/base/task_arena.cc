@@ -210,7 +210,8 @@ class TaskArena::Helpers {
   // Binds each worker to a core of its own when it enters the arena.
   class Pinner : public tbb::task_scheduler_observer {
    public:
-    Pinner(tbb::task_arena& arena, std::vector<int> cpus) : tbb::task_scheduler_observer(arena), cpus_(std::move(cpus)) {
+    Pinner(tbb::task_arena& arena, std::vector<int> cpus)
+        : tbb::task_scheduler_observer(arena), cpus_(std::move(cpus)) {
       if (!cpus_.empty()) observe(true);
     }
     ~Pinner() override { observe(false); }

@@ -26,7 +26,9 @@ struct Tensor {
   hal::Buffer buffer;               // with guards; unused for constants and aliases
   hal::Constant constant;
 
-  ops::TensorView View(std::vector<std::byte>* bytes) const { return ops::TensorView(type.packing, dims, bytes->data()); }
+  ops::TensorView View(std::vector<std::byte>* bytes) const {
+    return ops::TensorView(type.packing, dims, bytes->data());
+  }
 };
 
 concord_string C(const std::string& text) { return {text.data(), text.size()}; }
@@ -34,7 +36,8 @@ concord_string C(const std::string& text) { return {text.data(), text.size()}; }
 // A program of one op and everything that it is bound to.
 class OneOp {
  public:
-  OneOp(const hal::Device& device, const ops::OpCase& c) : device_(device), case_(c), def_(*ops::FindOp(c.op)), signature_(def_) {}
+  OneOp(const hal::Device& device, const ops::OpCase& c)
+      : device_(device), case_(c), def_(*ops::FindOp(c.op)), signature_(def_) {}
 
   absl::Status Build();
   absl::Status RunReference();
@@ -243,7 +246,8 @@ absl::Status OneOp::CompareTensor(Tensor& t, double* error) const {
   const Tensor& home = t.alias_of == CONCORD_NONE ? t : tensors_[t.alias_of];
   CONCORD_RETURN_IF_ERROR(GuardsIntact(home));
   std::vector<std::byte> got_bytes(home.given.size());
-  CONCORD_RETURN_IF_ERROR(home.buffer.Read(kGuardBytes, {reinterpret_cast<char*>(got_bytes.data()), got_bytes.size() - 1}));
+  CONCORD_RETURN_IF_ERROR(
+      home.buffer.Read(kGuardBytes, {reinterpret_cast<char*>(got_bytes.data()), got_bytes.size() - 1}));
   if (!t.is_output) {
     const bool changed = std::memcmp(got_bytes.data(), t.given.data(), t.given.size() - 1) != 0;
     return changed ? absl::DataLossError(absl::StrCat("the input ", t.slot, " was changed")) : absl::OkStatus();
@@ -262,8 +266,8 @@ absl::Status OneOp::CompareTensor(Tensor& t, double* error) const {
       if (largest > 0 && off <= tolerance * largest) {
         *error = std::max(*error, off / largest);
       } else if (!(off <= 0)) {  // NaN too
-        return absl::DataLossError(absl::StrCat(t.slot, " row ", r, " element ", i, " is ", g[i], ", want ", w[i], " ± ",
-                                                tolerance * largest));
+        return absl::DataLossError(absl::StrCat(t.slot, " row ", r, " element ", i, " is ", g[i], ", want ", w[i],
+                                                " ± ", tolerance * largest));
       }
     }
   }
@@ -274,7 +278,9 @@ CaseResult OneOp::Compare() {
   CaseResult result;
   result.tolerance = def_.tolerance(case_);
   for (Tensor& t : tensors_) {
-    if (t.role == CONCORD_ROLE_CONSTANT || (t.role == CONCORD_ROLE_STATE && !t.is_output && !def_.outputs[0].alias_of.empty())) continue;
+    if (t.role == CONCORD_ROLE_CONSTANT ||
+        (t.role == CONCORD_ROLE_STATE && !t.is_output && !def_.outputs[0].alias_of.empty()))
+      continue;
     const absl::Status status = CompareTensor(t, &result.error);
     if (!status.ok()) {
       result.detail = std::string(status.message());

@@ -10,8 +10,8 @@ class BlockPool {
  public:
   explicit BlockPool(int32_t n_blocks);
 
-  int32_t Take();              // a free block, or -1; held once
-  void Hold(int32_t block);    // one holder more
+  int32_t Take();               // a free block, or -1; held once
+  void Hold(int32_t block);     // one holder more
   void Release(int32_t block);  // one holder less; the last frees it
   int32_t n_free() const { return static_cast<int32_t>(free_.size()); }
   int32_t n_blocks() const { return static_cast<int32_t>(holders_.size()); }

@@ -137,7 +137,8 @@ int32_t concord_model_load(const char* path, const concord_load_options* options
   return Guarded(message, [&]() -> absl::Status {
     if (out == nullptr) return Missing("out");
     *out = nullptr;
-    absl::StatusOr<concord::Model> model = concord::Model::Load(Text(path), ToOptions(Import(options, concord_load_options_init)));
+    absl::StatusOr<concord::Model> model =
+        concord::Model::Load(Text(path), ToOptions(Import(options, concord_load_options_init)));
     CONCORD_RETURN_IF_ERROR(model.status());
     *out = new concord_model{*std::move(model)};
     return absl::OkStatus();
@@ -163,8 +164,9 @@ int32_t concord_engine_create(const concord_model* model, const concord_engine_o
     if (model == nullptr || out == nullptr) return Missing("model or out");
     *out = nullptr;
     const concord_engine_options c = Import(options, concord_engine_options_init);
-    CONCORD_ASSIGN_OR_RETURN(concord::Engine engine,
-                             concord::Engine::Create(model->model, {c.max_tokens_in_flight, c.max_sequences, c.kv_tokens}));
+    CONCORD_ASSIGN_OR_RETURN(
+        concord::Engine engine,
+        concord::Engine::Create(model->model, {c.max_tokens_in_flight, c.max_sequences, c.kv_tokens}));
     *out = new concord_engine{std::move(engine)};
     return absl::OkStatus();
   });
@@ -176,9 +178,11 @@ int32_t concord_generate(concord_engine* engine, const concord_request* request,
                          concord_result* result, concord_message* message) {
   return Guarded(message, [&]() -> absl::Status {
     if (engine == nullptr || request == nullptr) return Missing("engine or request");
-    CONCORD_ASSIGN_OR_RETURN(concord::Stream stream, engine->engine.Generate(ToRequest(Import(request, concord_request_init))));
+    CONCORD_ASSIGN_OR_RETURN(concord::Stream stream,
+                             engine->engine.Generate(ToRequest(Import(request, concord_request_init))));
     while (std::optional<concord::Token> token = stream.Next()) {
-      if (on_token != nullptr && on_token(user, token->id, token->text.data(), token->text.size()) != 0) stream.Cancel();
+      if (on_token != nullptr && on_token(user, token->id, token->text.data(), token->text.size()) != 0)
+        stream.Cancel();
     }
     FillResult(stream.result(), result);
     return stream.status();

@@ -31,8 +31,10 @@ absl::StatusOr<Words> ChooseArithmetic(const hal::Device& device, const Graph& g
   for (size_t n = 0; n < graph.nodes.size(); ++n) {
     if (fast && ReadsQuantisedWeight(graph, graph.nodes[n])) wished[n] = "int8/32";
   }
-  CONCORD_ASSIGN_OR_RETURN(const graph::LoweredProgram exact, graph::LoweredProgram::Lower(graph, graph::WholeGraph(graph), words));
-  CONCORD_ASSIGN_OR_RETURN(const graph::LoweredProgram quick, graph::LoweredProgram::Lower(graph, graph::WholeGraph(graph), wished));
+  CONCORD_ASSIGN_OR_RETURN(const graph::LoweredProgram exact,
+                           graph::LoweredProgram::Lower(graph, graph::WholeGraph(graph), words));
+  CONCORD_ASSIGN_OR_RETURN(const graph::LoweredProgram quick,
+                           graph::LoweredProgram::Lower(graph, graph::WholeGraph(graph), wished));
   for (size_t n = 0; n < graph.nodes.size(); ++n) {
     if (wished[n] != "f32") {
       CONCORD_ASSIGN_OR_RETURN(const hal::Support support, Ask(device, quick, n));
@@ -57,14 +59,16 @@ bool TakesFused(const hal::Device& device, const Graph& candidate, bool fast) {
 
 }  // namespace
 
-absl::StatusOr<CompiledModule> CompileModule(graph::Module* module, const hal::Device& device, const std::string& compute) {
+absl::StatusOr<CompiledModule> CompileModule(graph::Module* module, const hal::Device& device,
+                                             const std::string& compute) {
   const bool fast = compute == "fast";
   const graph::Accepts accepts = [&](const Graph& candidate, int32_t) { return TakesFused(device, candidate, fast); };
   CONCORD_RETURN_IF_ERROR(graph::Unfuse(accepts, module).status());
   CONCORD_RETURN_IF_ERROR(graph::Fuse(accepts, module).status());
   const Graph& graph = module->main;
   CONCORD_ASSIGN_OR_RETURN(Words words, ChooseArithmetic(device, graph, fast));
-  CONCORD_ASSIGN_OR_RETURN(graph::LoweredProgram lowered, graph::LoweredProgram::Lower(graph, graph::WholeGraph(graph), words));
+  CONCORD_ASSIGN_OR_RETURN(graph::LoweredProgram lowered,
+                           graph::LoweredProgram::Lower(graph, graph::WholeGraph(graph), words));
   CONCORD_ASSIGN_OR_RETURN(hal::Program program, device.Compile(lowered.desc()));
   return CompiledModule{std::move(lowered), std::move(words), std::move(program)};
 }

@@ -17,8 +17,8 @@ absl::StatusOr<std::shared_ptr<EngineCore>> EngineCore::Create(std::shared_ptr<c
                                                                const EngineOptions& options) {
   if (options.max_tokens_in_flight < 1 || options.max_sequences < 1 || options.kv_tokens < 0) {
     return absl::InvalidArgumentError(absl::StrCat("engine: max_tokens_in_flight is ", options.max_tokens_in_flight,
-                                                   ", max_sequences ", options.max_sequences, ", kv_tokens ", options.kv_tokens,
-                                                   "; want at least 1, 1 and 0"));
+                                                   ", max_sequences ", options.max_sequences, ", kv_tokens ",
+                                                   options.kv_tokens, "; want at least 1, 1 and 0"));
   }
   auto core = std::shared_ptr<EngineCore>(new EngineCore);
   core->model_ = model;
@@ -30,12 +30,14 @@ absl::StatusOr<std::shared_ptr<EngineCore>> EngineCore::Create(std::shared_ptr<c
   const int64_t pool_tokens = std::max(options.kv_tokens, context);
   const int64_t n_blocks = std::max(max_blocks, (pool_tokens + block_tokens - 1) / block_tokens);
   if (n_blocks * block_tokens > INT32_MAX) {
-    return absl::InvalidArgumentError(absl::StrCat("engine: ", pool_tokens, " KV tokens; at most ", INT32_MAX, " are possible"));
+    return absl::InvalidArgumentError(
+        absl::StrCat("engine: ", pool_tokens, " KV tokens; at most ", INT32_MAX, " are possible"));
   }
   const int64_t max_outputs = std::max(max_seqs, std::min(kScoreRows, max_tokens));
-  CONCORD_ASSIGN_OR_RETURN(core->runner_, StepRunner::Create(model, {max_tokens, max_seqs, max_outputs, n_blocks, max_blocks}));
-  core->scheduler_ = std::make_unique<Scheduler>(Scheduler::Options{
-      max_tokens, max_seqs, block_tokens, max_blocks, static_cast<int32_t>(n_blocks)});
+  CONCORD_ASSIGN_OR_RETURN(core->runner_,
+                           StepRunner::Create(model, {max_tokens, max_seqs, max_outputs, n_blocks, max_blocks}));
+  core->scheduler_ = std::make_unique<Scheduler>(
+      Scheduler::Options{max_tokens, max_seqs, block_tokens, max_blocks, static_cast<int32_t>(n_blocks)});
   core->batch_.Reserve(max_tokens, max_seqs, max_outputs, max_blocks);
   core->score_rows_ = std::min(kScoreRows, max_tokens);
   core->stats_.prepares = core->runner_->prepares();
@@ -60,18 +62,21 @@ absl::StatusOr<std::shared_ptr<StreamState>> EngineCore::Submit(const Request& r
     CONCORD_ASSIGN_OR_RETURN(prompt, model_->Tokenize(request.prompt, request.add_bos, request.parse_special));
   }
   if (prompt.empty()) {
-    return absl::InvalidArgumentError("the prompt is empty and this model has no token to begin with; give it some text");
+    return absl::InvalidArgumentError(
+        "the prompt is empty and this model has no token to begin with; give it some text");
   }
   for (int32_t id : prompt) {
     if (id >= 0 && id < model_->n_vocab()) continue;
     return absl::InvalidArgumentError(absl::StrCat("the prompt has token ", id, ", want 0 to ", model_->n_vocab() - 1));
   }
   if (static_cast<int64_t>(prompt.size()) >= context) {
-    return absl::OutOfRangeError(absl::StrCat("the prompt has ", prompt.size(), " tokens, but the context holds ", context,
-                                              " with at least one for the answer; shorten it, or load with a larger context"));
+    return absl::OutOfRangeError(
+        absl::StrCat("the prompt has ", prompt.size(), " tokens, but the context holds ", context,
+                     " with at least one for the answer; shorten it, or load with a larger context"));
   }
   if (request.max_tokens < -1) {
-    return absl::InvalidArgumentError(absl::StrCat("max_tokens is ", request.max_tokens, ", want -1 (no limit) or more"));
+    return absl::InvalidArgumentError(
+        absl::StrCat("max_tokens is ", request.max_tokens, ", want -1 (no limit) or more"));
   }
   auto sequence = std::make_unique<Sequence>(request, std::move(prompt), model_->tokenizer(), context);
   std::shared_ptr<StreamState> stream = sequence->stream();
@@ -85,7 +90,8 @@ absl::StatusOr<std::shared_ptr<StreamState>> EngineCore::Submit(const Request& r
 absl::Status EngineCore::Score(const std::vector<int32_t>& tokens, const ScoreFn& on_rows) {
   if (tokens.empty()) return absl::InvalidArgumentError("score: no tokens");
   if (static_cast<int64_t>(tokens.size()) > model_->context_tokens()) {
-    return absl::OutOfRangeError(absl::StrCat("score: ", tokens.size(), " tokens, but the context holds ", model_->context_tokens()));
+    return absl::OutOfRangeError(
+        absl::StrCat("score: ", tokens.size(), " tokens, but the context holds ", model_->context_tokens()));
   }
   for (int32_t id : tokens) {
     if (id < 0 || id >= model_->n_vocab()) {

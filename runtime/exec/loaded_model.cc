@@ -25,7 +25,8 @@ absl::Status CheckOptions(const LoadOptions& options) {
     return absl::InvalidArgumentError(absl::StrCat("compute is '", options.compute, "', want fast or exact"));
   }
   if (options.devices.size() != 1) {
-    return absl::UnimplementedError(absl::StrCat(options.devices.size(), " devices are named; one model runs on one device"));
+    return absl::UnimplementedError(
+        absl::StrCat(options.devices.size(), " devices are named; one model runs on one device"));
   }
   if (options.threads < 0 || options.context_tokens < 0) {
     return absl::InvalidArgumentError("threads and context_tokens must not be negative; 0 chooses for you");
@@ -33,11 +34,13 @@ absl::Status CheckOptions(const LoadOptions& options) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::unique_ptr<loader::ModelSource>> OpenSource(const std::string& path, const loader::OpenOptions& options) {
+absl::StatusOr<std::unique_ptr<loader::ModelSource>> OpenSource(const std::string& path,
+                                                                const loader::OpenOptions& options) {
   if (!path.empty()) return loader::Open(path, options);
   const absl::Span<const std::byte> demo = DemoModelBytes();
   if (demo.empty()) {
-    return absl::NotFoundError("this library was built without the demo model (examples/demo-model/demo.gguf); name a model");
+    return absl::NotFoundError(
+        "this library was built without the demo model (examples/demo-model/demo.gguf); name a model");
   }
   return loader::OpenMemory(demo, "built-in demo model", options);
 }
@@ -57,8 +60,9 @@ absl::StatusOr<std::shared_ptr<hal::Device>> OpenDevice(const LoadOptions& optio
 absl::StatusOr<int64_t> ContextTokens(int64_t asked, int64_t max_context) {
   if (asked == 0) return max_context > 0 ? std::min(max_context, kDefaultContext) : kDefaultContext;
   if (max_context > 0 && asked > max_context) {
-    return absl::OutOfRangeError(absl::StrCat("a context of ", asked, " tokens is asked for, but this model was made for ",
-                                              max_context, "; ask for at most that"));
+    return absl::OutOfRangeError(absl::StrCat("a context of ", asked,
+                                              " tokens is asked for, but this model was made for ", max_context,
+                                              "; ask for at most that"));
   }
   return asked;
 }
@@ -76,7 +80,8 @@ int64_t StateBytesPerToken(const graph::Module& module) {
 
 }  // namespace
 
-absl::StatusOr<std::shared_ptr<const LoadedModel>> LoadedModel::Load(const std::string& path, const LoadOptions& options) {
+absl::StatusOr<std::shared_ptr<const LoadedModel>> LoadedModel::Load(const std::string& path,
+                                                                     const LoadOptions& options) {
   CONCORD_RETURN_IF_ERROR(CheckOptions(options));
   auto model = std::shared_ptr<LoadedModel>(new LoadedModel);
   ProgressFn progress;

@@ -26,7 +26,8 @@ class LoadedModel {
   int64_t context_tokens() const { return info_.context_tokens; }
   int64_t block_tokens() const { return module_.state_groups[0].block_tokens; }
   const text::Tokenizer* tokenizer() const { return tokenizer_.get(); }  // null: the file has none
-  absl::StatusOr<std::vector<int32_t>> Tokenize(absl::string_view text, std::optional<bool> add_bos, bool parse_special) const;
+  absl::StatusOr<std::vector<int32_t>> Tokenize(absl::string_view text, std::optional<bool> add_bos,
+                                                bool parse_special) const;
 
   const graph::Module& module() const { return module_; }
   const hal::Device& device() const { return *device_; }

@@ -46,26 +46,35 @@ int32_t ArgMax(absl::Span<const float> logits) {
 
 absl::Status Sampler::Check(const Sampling& s, int64_t n_vocab) {
   const auto error = [](const std::string& text) { return absl::InvalidArgumentError(text); };
-  if (!(s.temperature >= 0) || !std::isfinite(s.temperature)) return error(OutOfRange("temperature", s.temperature, "0 or more"));
+  if (!(s.temperature >= 0) || !std::isfinite(s.temperature))
+    return error(OutOfRange("temperature", s.temperature, "0 or more"));
   if (s.top_k < 0) return error(OutOfRange("top_k", s.top_k, "0 (off) or more"));
   if (!(s.top_p > 0 && s.top_p <= 1)) return error(OutOfRange("top_p", s.top_p, "more than 0, at most 1"));
   if (!(s.min_p >= 0 && s.min_p <= 1)) return error(OutOfRange("min_p", s.min_p, "0 to 1"));
-  if (!(s.repeat_penalty > 0) || !std::isfinite(s.repeat_penalty)) return error(OutOfRange("repeat_penalty", s.repeat_penalty, "more than 0"));
-  if (!std::isfinite(s.presence_penalty)) return error(OutOfRange("presence_penalty", s.presence_penalty, "a finite number"));
-  if (!std::isfinite(s.frequency_penalty)) return error(OutOfRange("frequency_penalty", s.frequency_penalty, "a finite number"));
+  if (!(s.repeat_penalty > 0) || !std::isfinite(s.repeat_penalty))
+    return error(OutOfRange("repeat_penalty", s.repeat_penalty, "more than 0"));
+  if (!std::isfinite(s.presence_penalty))
+    return error(OutOfRange("presence_penalty", s.presence_penalty, "a finite number"));
+  if (!std::isfinite(s.frequency_penalty))
+    return error(OutOfRange("frequency_penalty", s.frequency_penalty, "a finite number"));
   if (s.penalty_window < -1) return error(OutOfRange("penalty_window", s.penalty_window, "-1 (all) or more"));
   for (const auto& [id, bias] : s.logit_bias) {
-    if (id < 0 || id >= n_vocab) return error(absl::StrCat("sampling: logit_bias names token ", id, ", want 0 to ", n_vocab - 1));
-    if (!(bias < INFINITY)) return error(absl::StrCat("sampling: the logit_bias of token ", id, " is ", bias, ", want a number or -infinity"));
+    if (id < 0 || id >= n_vocab)
+      return error(absl::StrCat("sampling: logit_bias names token ", id, ", want 0 to ", n_vocab - 1));
+    if (!(bias < INFINITY))
+      return error(
+          absl::StrCat("sampling: the logit_bias of token ", id, " is ", bias, ", want a number or -infinity"));
   }
   return absl::OkStatus();
 }
 
 void Sampler::ApplyBiasAndPenalties(absl::Span<float> logits, absl::Span<const int32_t> history) {
   for (const auto& [id, bias] : sampling_.logit_bias) logits[id] += bias;
-  const bool penalise = sampling_.repeat_penalty != 1 || sampling_.presence_penalty != 0 || sampling_.frequency_penalty != 0;
+  const bool penalise =
+      sampling_.repeat_penalty != 1 || sampling_.presence_penalty != 0 || sampling_.frequency_penalty != 0;
   if (!penalise || sampling_.penalty_window == 0) return;
-  const size_t window = sampling_.penalty_window < 0 ? history.size() : std::min<size_t>(history.size(), sampling_.penalty_window);
+  const size_t window =
+      sampling_.penalty_window < 0 ? history.size() : std::min<size_t>(history.size(), sampling_.penalty_window);
   const auto recent = history.subspan(history.size() - window);
   recent_.assign(recent.begin(), recent.end());
   std::sort(recent_.begin(), recent_.end());
@@ -93,7 +102,8 @@ void Sampler::SelectCandidates(absl::Span<const float> logits) {
     if (!(logits[i] >= bound) || logits[i] == -INFINITY) continue;
     candidates_.push_back({logits[i], static_cast<int32_t>(i)});
     if (k < logits.size() && candidates_.size() >= 2 * k + 64) {
-      std::nth_element(candidates_.begin(), candidates_.begin() + static_cast<int64_t>(k) - 1, candidates_.end(), better);
+      std::nth_element(candidates_.begin(), candidates_.begin() + static_cast<int64_t>(k) - 1, candidates_.end(),
+                       better);
       candidates_.resize(k);
       bound = candidates_[k - 1].logit;
     }
@@ -144,8 +154,8 @@ Chosen Sampler::Choose(absl::Span<float> logits, absl::Span<const int32_t> histo
   }
   recent_.clear();
   std::vector<float> unused;
-  const bool changes = !sampling_.logit_bias.empty() || sampling_.repeat_penalty != 1 || sampling_.presence_penalty != 0 ||
-                       sampling_.frequency_penalty != 0;
+  const bool changes = !sampling_.logit_bias.empty() || sampling_.repeat_penalty != 1 ||
+                       sampling_.presence_penalty != 0 || sampling_.frequency_penalty != 0;
   // Log probabilities are those of the model, so the chosen token's logit is needed as it was.
   if (changes && sampling_.n_logprobs >= 0) unused.assign(logits.begin(), logits.end());
   if (changes) ApplyBiasAndPenalties(logits, history);

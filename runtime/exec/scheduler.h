@@ -21,8 +21,8 @@ class Scheduler {
     int64_t max_tokens = 512;  // a step
     int64_t max_seqs = 16;     // running at once
     int64_t block_tokens = 32;
-    int64_t max_blocks = 1;    // a sequence
-    int32_t n_blocks = 1;      // the pool
+    int64_t max_blocks = 1;  // a sequence
+    int32_t n_blocks = 1;    // the pool
   };
   explicit Scheduler(const Options& options);
 

@@ -27,7 +27,8 @@ Sequence::Sequence(const Request& request, std::vector<int32_t> prompt, const te
 }
 
 bool Sequence::IsStop(int32_t id) const {
-  if (std::find(request_.stop_tokens.begin(), request_.stop_tokens.end(), id) != request_.stop_tokens.end()) return true;
+  if (std::find(request_.stop_tokens.begin(), request_.stop_tokens.end(), id) != request_.stop_tokens.end())
+    return true;
   return !request_.ignore_eos && tokenizer_ != nullptr && tokenizer_->IsEndOfGeneration(id);
 }
 
@@ -46,8 +47,10 @@ std::string Sequence::FlushText() {
 bool Sequence::Advance(absl::Span<float> logits) {
   Chosen chosen = sampler_.Choose(logits, tokens_);
   if (!std::isfinite(logits[chosen.id])) {
-    Finish(FinishReason::kError, absl::DataLossError(absl::StrCat(
-        "the logits after ", tokens_.size(), " tokens are not finite; the model file is damaged, or its device computes wrongly")));
+    Finish(FinishReason::kError,
+           absl::DataLossError(
+               absl::StrCat("the logits after ", tokens_.size(),
+                            " tokens are not finite; the model file is damaged, or its device computes wrongly")));
     return false;
   }
   if (result_.generated_tokens == 0) {

@@ -19,7 +19,8 @@ class Sequence {
   using Clock = std::chrono::steady_clock;
 
   // `tokenizer` may be null: then tokens have no text. It outlives the sequence.
-  Sequence(const Request& request, std::vector<int32_t> prompt, const text::Tokenizer* tokenizer, int64_t context_tokens);
+  Sequence(const Request& request, std::vector<int32_t> prompt, const text::Tokenizer* tokenizer,
+           int64_t context_tokens);
 
   const std::vector<int32_t>& tokens() const { return tokens_; }
   int64_t n_pending() const { return static_cast<int64_t>(tokens_.size()) - n_computed; }
@@ -30,8 +31,8 @@ class Sequence {
   bool Advance(absl::Span<float> logits);
   void Finish(FinishReason reason, absl::Status status = absl::OkStatus());
 
-  int64_t n_computed = 0;        // leading tokens whose keys and values are in place
-  std::vector<int32_t> blocks;   // KV blocks, in order
+  int64_t n_computed = 0;       // leading tokens whose keys and values are in place
+  std::vector<int32_t> blocks;  // KV blocks, in order
 
  private:
   bool IsStop(int32_t id) const;

@@ -34,7 +34,8 @@ struct StepBatch {
   }
 
   // Adds tokens [first, first + count) of a sequence whose KV blocks are `blocks`.
-  void Add(const int32_t* sequence, int64_t first, int64_t count, const std::vector<int32_t>& blocks, int64_t block_tokens) {
+  void Add(const int32_t* sequence, int64_t first, int64_t count, const std::vector<int32_t>& blocks,
+           int64_t block_tokens) {
     for (int64_t p = first; p < first + count; ++p) {
       tokens.push_back(sequence[p]);
       positions.push_back(static_cast<int32_t>(p));

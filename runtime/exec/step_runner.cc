@@ -13,8 +13,11 @@ namespace {
 constexpr uint64_t kInputAlign = 256;  // offsets of inputs in their buffer: a multiple of any device's wish
 
 graph::SymbolValues ToSymbols(const StepCapacities& c) {
-  return {{ops::kNTokens, c.n_tokens}, {ops::kNSeqs, c.n_seqs}, {ops::kNOutputs, c.n_outputs},
-          {ops::kNBlocks, c.n_blocks}, {ops::kMaxBlocks, c.max_blocks}};
+  return {{ops::kNTokens, c.n_tokens},
+          {ops::kNSeqs, c.n_seqs},
+          {ops::kNOutputs, c.n_outputs},
+          {ops::kNBlocks, c.n_blocks},
+          {ops::kMaxBlocks, c.max_blocks}};
 }
 
 struct InputField {
@@ -22,8 +25,9 @@ struct InputField {
   const std::vector<int32_t> StepBatch::*field;
 };
 constexpr InputField kInputFields[] = {
-    {"tokens", &StepBatch::tokens},       {"positions", &StepBatch::positions},     {"q_start", &StepBatch::q_start},
-    {"kv_len", &StepBatch::kv_len},       {".slots", &StepBatch::slots},            {".block_table", &StepBatch::block_table},
+    {"tokens", &StepBatch::tokens},          {"positions", &StepBatch::positions},
+    {"q_start", &StepBatch::q_start},        {"kv_len", &StepBatch::kv_len},
+    {".slots", &StepBatch::slots},           {".block_table", &StepBatch::block_table},
     {"output_rows", &StepBatch::output_rows}};
 
 const InputField* FieldOf(const std::string& name) {
@@ -60,9 +64,10 @@ absl::StatusOr<std::unique_ptr<StepRunner>> StepRunner::Create(std::shared_ptr<c
 absl::StatusOr<hal::Buffer> StepRunner::Allocate(int64_t bytes, absl::string_view what) {
   allocated_bytes_ += bytes;
   if (free_bytes_ >= 0 && allocated_bytes_ > free_bytes_) {
-    return absl::ResourceExhaustedError(absl::StrCat(
-        model_->device().id(), ": ", what, " needs ", bytes >> 20, " MiB, ", allocated_bytes_ >> 20, " MiB with all before it, but ",
-        free_bytes_ >> 20, " MiB are free; ask for a shorter context, fewer sequences or a smaller KV type"));
+    return absl::ResourceExhaustedError(
+        absl::StrCat(model_->device().id(), ": ", what, " needs ", bytes >> 20, " MiB, ", allocated_bytes_ >> 20,
+                     " MiB with all before it, but ", free_bytes_ >> 20,
+                     " MiB are free; ask for a shorter context, fewer sequences or a smaller KV type"));
   }
   absl::StatusOr<hal::Buffer> buffer = model_->device().CreateBuffer(static_cast<uint64_t>(bytes));
   return buffer.ok() ? std::move(buffer) : Annotate(buffer.status(), absl::StrCat("memory for ", what));
@@ -72,7 +77,8 @@ absl::Status StepRunner::MakeState(const StepCapacities& capacities) {
   const graph::Module& module = model_->module();
   for (const graph::StateGroup& group : module.state_groups) {
     for (graph::ValueId id : group.states) {
-      CONCORD_ASSIGN_OR_RETURN(const int64_t bytes, graph::ResolveBytes(module.main.value(id).type, ToSymbols(capacities)));
+      CONCORD_ASSIGN_OR_RETURN(const int64_t bytes,
+                               graph::ResolveBytes(module.main.value(id).type, ToSymbols(capacities)));
       CONCORD_ASSIGN_OR_RETURN(hal::Buffer buffer, Allocate(bytes, "the KV cache"));
       state_bytes_ += bytes;
       states_.push_back(std::move(buffer));
@@ -88,11 +94,13 @@ absl::Status StepRunner::MakeInputs(const StepCapacities& capacities) {
     const graph::Value& value = graph.values[id];
     if (value.role != graph::Role::kInput) continue;
     const InputField* field = FieldOf(value.name);
-    if (field == nullptr) return absl::UnimplementedError(absl::StrCat("the graph has an input '", value.name, "' that nothing gives"));
+    if (field == nullptr)
+      return absl::UnimplementedError(absl::StrCat("the graph has an input '", value.name, "' that nothing gives"));
     CONCORD_ASSIGN_OR_RETURN(const int64_t bytes, graph::ResolveBytes(value.type, ToSymbols(capacities)));
     const uint64_t padded = (static_cast<uint64_t>(bytes) + kInputAlign - 1) / kInputAlign * kInputAlign;
     input_fields_.push_back({field->field, total});
-    bindings_.push_back({model_->lowered().slot(static_cast<graph::ValueId>(id)), CONCORD_ROLE_INPUT, nullptr, nullptr, total, padded});
+    bindings_.push_back(
+        {model_->lowered().slot(static_cast<graph::ValueId>(id)), CONCORD_ROLE_INPUT, nullptr, nullptr, total, padded});
     total += padded;
   }
   CONCORD_ASSIGN_OR_RETURN(inputs_, Allocate(static_cast<int64_t>(total), "the inputs of a step"));
@@ -110,9 +118,11 @@ absl::Status StepRunner::Prepare(const StepCapacities& capacities) {
   bindings_.clear();
   size_t next_state = 0;
   for (const graph::StateGroup& group : module.state_groups) {
-    for (graph::ValueId id : group.states) fixed.push_back(states_[next_state++].Bind(lowered.slot(id), CONCORD_ROLE_STATE));
+    for (graph::ValueId id : group.states)
+      fixed.push_back(states_[next_state++].Bind(lowered.slot(id), CONCORD_ROLE_STATE));
   }
-  for (const graph::Weight& w : module.weights) fixed.push_back(model_->weights().at(w.value).Bind(lowered.slot(w.value)));
+  for (const graph::Weight& w : module.weights)
+    fixed.push_back(model_->weights().at(w.value).Bind(lowered.slot(w.value)));
   const graph::ValueId logits = module.main.FindOutput("logits");
   if (logits == graph::kNoValue) return absl::InvalidArgumentError("the graph has no output 'logits'");
   CONCORD_ASSIGN_OR_RETURN(const int64_t logit_bytes, graph::ResolveBytes(module.main.value(logits).type, symbols));
@@ -129,8 +139,10 @@ absl::Status StepRunner::Prepare(const StepCapacities& capacities) {
     const uint32_t symbol = lowered.symbol(name);
     if (symbol != CONCORD_NONE) symbols_.push_back({symbol, 0, value});
   }
-  CONCORD_ASSIGN_OR_RETURN(prepared_, model_->program().Prepare({.capacities = symbols_, .bindings = fixed, .value_offsets = offsets,
-                                                                 .planned_bytes = plan.total_bytes}));
+  CONCORD_ASSIGN_OR_RETURN(
+      prepared_,
+      model_->program().Prepare(
+          {.capacities = symbols_, .bindings = fixed, .value_offsets = offsets, .planned_bytes = plan.total_bytes}));
   ++prepares_;
   workspace_bytes_ = static_cast<int64_t>(prepared_.workspace_bytes());
   CONCORD_ASSIGN_OR_RETURN(workspace_, Allocate(workspace_bytes_, "activations"));
@@ -155,7 +167,8 @@ absl::Status StepRunner::Run(const StepBatch& batch) {
   SetSymbols(batch);
   for (const Input& input : input_fields_) {
     const std::vector<int32_t>& values = batch.*input.field;
-    if (!values.empty()) std::memcpy(input_memory_ + input.offset_bytes, values.data(), values.size() * sizeof(int32_t));
+    if (!values.empty())
+      std::memcpy(input_memory_ + input.offset_bytes, values.data(), values.size() * sizeof(int32_t));
   }
   CONCORD_RETURN_IF_ERROR(inputs_.Flush());
   const concord_point signal = done_.At(++step_);

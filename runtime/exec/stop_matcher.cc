@@ -5,7 +5,8 @@
 namespace concord::exec {
 
 StopMatcher::StopMatcher(std::vector<std::string> stops) : stops_(std::move(stops)) {
-  stops_.erase(std::remove_if(stops_.begin(), stops_.end(), [](const std::string& s) { return s.empty(); }), stops_.end());
+  stops_.erase(std::remove_if(stops_.begin(), stops_.end(), [](const std::string& s) { return s.empty(); }),
+               stops_.end());
 }
 
 StopMatcher::Out StopMatcher::Feed(absl::string_view piece) {

@@ -10,10 +10,13 @@ absl::StatusOr<Vocab> ReadVocab(const loader::ModelSource& source) {
   const loader::TokenizerData& data = source.tokenizer();
   if (data.vocab != nullptr) return *data.vocab;
   CONCORD_RETURN_IF_ERROR(data.vocab_status);
-  if (!data.tokenizer_json.empty()) return text::VocabFromTokenizerJson(data.tokenizer_json, data.tokenizer_config_json);
-  if (!data.tokenizer_model.empty()) return text::VocabFromSentencePiece(data.tokenizer_model, data.tokenizer_config_json);
+  if (!data.tokenizer_json.empty())
+    return text::VocabFromTokenizerJson(data.tokenizer_json, data.tokenizer_config_json);
+  if (!data.tokenizer_model.empty())
+    return text::VocabFromSentencePiece(data.tokenizer_model, data.tokenizer_config_json);
   return absl::NotFoundError(absl::StrCat(
-      source.path(), ": no tokenizer; a GGUF file needs tokenizer.ggml.* keys, a folder tokenizer.json or tokenizer.model"));
+      source.path(),
+      ": no tokenizer; a GGUF file needs tokenizer.ggml.* keys, a folder tokenizer.json or tokenizer.model"));
 }
 
 }  // namespace

@@ -34,7 +34,8 @@ absl::StatusOr<Slice> SliceOf(const loader::ModelSource& source, const WeightSou
 }
 
 // Decodes, transposes, adds and encodes to `to`: vectors and the matrices of Conv1D, small beside the model.
-absl::StatusOr<std::vector<std::byte>> Convert(const Slice& slice, const WeightSource& from, const packing::Packing& to) {
+absl::StatusOr<std::vector<std::byte>> Convert(const Slice& slice, const WeightSource& from,
+                                               const packing::Packing& to) {
   const packing::Packing& type = *slice.tensor->type;
   std::vector<float> values;
   CONCORD_RETURN_IF_ERROR(ResizeChecked(&values, slice.rows * slice.cols, slice.tensor->name));
@@ -75,7 +76,8 @@ bool SameAsFile(const WeightSource& from, const loader::Tensor& tensor, const op
   return !from.transpose && from.add == 0 && tensor.type == want.packing;
 }
 
-concord_constant_desc Describe(const ops::TensorType& type, const std::string& name, const std::byte* data, int64_t bytes) {
+concord_constant_desc Describe(const ops::TensorType& type, const std::string& name, const std::byte* data,
+                               int64_t bytes) {
   concord_constant_desc desc{};
   desc.flags = CONCORD_CONSTANT_STABLE;
   desc.type.packing = {type.packing->name, std::strlen(type.packing->name)};
@@ -93,7 +95,8 @@ concord_constant_desc Describe(const ops::TensorType& type, const std::string& n
 
 }  // namespace
 
-absl::Status CheckFinite(const std::string& name, const packing::Packing& packing, const std::byte* data, int64_t elems) {
+absl::Status CheckFinite(const std::string& name, const packing::Packing& packing, const std::byte* data,
+                         int64_t elems) {
   std::vector<float> values(packing.block_elems);
   for (int64_t b = 0; b < elems / packing.block_elems; ++b) {
     packing.decode(data + b * packing.block_bytes, 1, values.data());
@@ -127,7 +130,8 @@ absl::StatusOr<Weights> Weights::Load(const loader::ModelSource& source, const g
         data = slice.data, bytes = slice.rows * slice.row_bytes;
         weights.mapped_bytes_ += bytes;
         // Norms and biases: reading them costs nothing and a damaged file shows here rather than as gibberish.
-        if (value.type.rank() == 1) CONCORD_RETURN_IF_ERROR(CheckFinite(slice.tensor->name, *slice.tensor->type, data, slice.cols));
+        if (value.type.rank() == 1)
+          CONCORD_RETURN_IF_ERROR(CheckFinite(slice.tensor->name, *slice.tensor->type, data, slice.cols));
       } else {
         CONCORD_ASSIGN_OR_RETURN(std::vector<std::byte> made, Convert(slice, weight.source, *value.type.packing));
         weights.made_.push_back(std::move(made));

@@ -31,6 +31,7 @@ class Weights {
 };
 
 // Checks and bytes of one weight, without a device: for tests.
-absl::Status CheckFinite(const std::string& name, const packing::Packing& packing, const std::byte* data, int64_t elems);
+absl::Status CheckFinite(const std::string& name, const packing::Packing& packing, const std::byte* data,
+                         int64_t elems);
 
 }  // namespace concord::exec

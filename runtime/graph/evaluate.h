@@ -13,7 +13,7 @@ namespace concord::graph {
 
 // What a graph computed: a view of every value, in memory of the caller where it was bound, else in memory kept here.
 struct Evaluation {
-  std::vector<ops::TensorView> values;                // by value
+  std::vector<ops::TensorView> values;  // by value
   std::vector<std::unique_ptr<std::byte[]>> memory;
 };
 

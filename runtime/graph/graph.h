@@ -58,10 +58,10 @@ struct Graph {
   std::vector<NamedOutput> outputs;
 
   const Value& value(ValueId id) const { return values[id]; }
-  ValueId Find(absl::string_view name) const;          // an input, weight or state by name; kNoValue when absent
-  ValueId FindOutput(absl::string_view name) const;    // kNoValue when absent
-  std::vector<int32_t> Readers(ValueId id) const;      // the nodes that read it, ascending; aliases not followed
-  int32_t Producer(ValueId id) const;                  // the node that makes it, or -1
+  ValueId Find(absl::string_view name) const;        // an input, weight or state by name; kNoValue when absent
+  ValueId FindOutput(absl::string_view name) const;  // kNoValue when absent
+  std::vector<int32_t> Readers(ValueId id) const;    // the nodes that read it, ascending; aliases not followed
+  int32_t Producer(ValueId id) const;                // the node that makes it, or -1
 
   bool operator==(const Graph&) const = default;
 };

@@ -10,12 +10,12 @@ namespace concord::graph {
 
 // How a weight value is made from tensors of the model's file.
 struct WeightSource {
-  std::string tensor;          // name in the file; empty: `values` holds it
-  bool transpose = false;      // the file has [in, out] (Conv1D of gpt2)
-  double add = 0;              // added to every element ((1 + w) norms read plainly)
-  int64_t row_begin = 0;       // rows [row_begin, row_begin + row_count) of its first dim, after `transpose`
-  int64_t row_count = -1;      // -1: all
-  std::vector<float> values;   // computed at load (rope tables)
+  std::string tensor;         // name in the file; empty: `values` holds it
+  bool transpose = false;     // the file has [in, out] (Conv1D of gpt2)
+  double add = 0;             // added to every element ((1 + w) norms read plainly)
+  int64_t row_begin = 0;      // rows [row_begin, row_begin + row_count) of its first dim, after `transpose`
+  int64_t row_count = -1;     // -1: all
+  std::vector<float> values;  // computed at load (rope tables)
 
   bool operator==(const WeightSource&) const = default;
 };
@@ -29,11 +29,11 @@ struct Weight {
 
 // State of one kind that layers share the layout of: block tables and slots are per group (DESIGN D4).
 struct StateGroup {
-  std::string name;                                 // "kv": the graph's inputs are named kv.block_table, kv.slots
-  std::string kind = "paged";                       // paged | window | slot
-  int64_t window = 0;                               // tokens that stay visible, for kind window
-  int64_t block_tokens = 0;                         // tokens a block
-  std::vector<ValueId> states;                      // the K and V of every layer
+  std::string name;             // "kv": the graph's inputs are named kv.block_table, kv.slots
+  std::string kind = "paged";   // paged | window | slot
+  int64_t window = 0;           // tokens that stay visible, for kind window
+  int64_t block_tokens = 0;     // tokens a block
+  std::vector<ValueId> states;  // the K and V of every layer
 
   bool operator==(const StateGroup&) const = default;
 };

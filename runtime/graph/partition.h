@@ -18,11 +18,11 @@ Partition WholeGraph(const Graph& graph, int32_t device = 0);
 
 // What a value is for a partition.
 enum class Use {
-  kNone,       // none of its nodes names it
-  kInput,      // read, and made elsewhere
-  kOutput,     // made here, and read elsewhere or an output of the graph
-  kState,      // a state or a later version of one; the versions that only a node names count for the state from outside
-  kConstant,   // a weight
+  kNone,      // none of its nodes names it
+  kInput,     // read, and made elsewhere
+  kOutput,    // made here, and read elsewhere or an output of the graph
+  kState,     // a state or a later version of one; the versions that only a node names count for the state from outside
+  kConstant,  // a weight
   kWorkspace,  // made here and needed nowhere else
 };
 

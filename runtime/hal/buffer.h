@@ -12,7 +12,8 @@ namespace concord::hal {
 class Buffer : public Handle<concord_buffer, &concord_plugin_api::buffer_destroy> {
  public:
   Buffer() = default;
-  Buffer(std::shared_ptr<const Device> device, const concord_plugin_api* api, concord_buffer* handle, uint64_t size_bytes)
+  Buffer(std::shared_ptr<const Device> device, const concord_plugin_api* api, concord_buffer* handle,
+         uint64_t size_bytes)
       : Handle(std::move(device), api, handle), size_bytes_(size_bytes) {}
 
   uint64_t size_bytes() const { return size_bytes_; }

@@ -17,9 +17,7 @@ class Constant : public Handle<concord_constant, &concord_plugin_api::constant_d
   };
   absl::StatusOr<Blob> Export() const;
 
-  concord_binding Bind(uint32_t slot) const {
-    return {slot, CONCORD_ROLE_CONSTANT, nullptr, get(), 0, 0};
-  }
+  concord_binding Bind(uint32_t slot) const { return {slot, CONCORD_ROLE_CONSTANT, nullptr, get(), 0, 0}; }
 };
 
 }  // namespace concord::hal

@@ -114,7 +114,8 @@ absl::StatusOr<Program> Device::Compile(const concord_program_desc& desc) const 
   concord_program* program = nullptr;
   const int32_t code = api().program_compile(handle_, &desc, &program, &error);
   const std::string where =
-      code == CONCORD_OK ? Where("compile") : Where(absl::StrCat("compile of '", View(desc.name), "'", OpLabel(desc, error.op_index)));
+      code == CONCORD_OK ? Where("compile")
+                         : Where(absl::StrCat("compile of '", View(desc.name), "'", OpLabel(desc, error.op_index)));
   error.op_index = CONCORD_NONE;
   CONCORD_RETURN_IF_ERROR(CheckMade(code, error, program, where));
   return Program(shared_from_this(), &api(), program, std::string(View(desc.name)));

@@ -28,7 +28,8 @@ void DeviceRegistry::Add(absl::StatusOr<std::shared_ptr<Plugin>> plugin, const s
     return;
   }
   const uint32_t count = (*instance)->device_count();
-  if (count == 0) problems_.push_back({name, absl::UnavailableError(absl::StrCat("plugin ", name, " found no device"))});
+  if (count == 0)
+    problems_.push_back({name, absl::UnavailableError(absl::StrCat("plugin ", name, " found no device"))});
   for (uint32_t i = 0; i < count; ++i) {
     absl::StatusOr<DeviceInfo> info = (*instance)->GetDeviceInfo(i);
     if (info.ok()) {
@@ -61,10 +62,9 @@ const DeviceRegistry::Entry* DeviceRegistry::Find(absl::string_view name) const 
 
 absl::StatusOr<std::shared_ptr<Device>> DeviceRegistry::Open(absl::string_view name) const {
   if (const Entry* entry = Find(name)) return entry->instance->OpenDevice(entry->index);
-  std::string message = absl::StrCat("there is no device '", name, "'; there are: ",
-                                     absl::StrJoin(devices_, ", ", [](std::string* out, const Entry& entry) {
-                                       absl::StrAppend(out, entry.info.id);
-                                     }));
+  std::string message = absl::StrCat(
+      "there is no device '", name, "'; there are: ",
+      absl::StrJoin(devices_, ", ", [](std::string* out, const Entry& entry) { absl::StrAppend(out, entry.info.id); }));
   const absl::string_view plugin = name.substr(0, name.find(':'));
   for (const Problem& problem : problems_) {
     if (plugin == problem.plugin || absl::string_view(problem.plugin).find(plugin) != absl::string_view::npos) {

@@ -15,11 +15,11 @@ namespace concord::hal {
 class DeviceRegistry {
  public:
   struct Options {
-    std::shared_ptr<HostServices> host;         // null: one with default options
-    std::vector<std::string> plugin_files;      // explicit paths; they win over linked-in ones of the same name
-    std::string search_path;                    // folders, separated by ':'
-    bool search_environment = true;             // and those of CONCORD_PLUGIN_PATH
-    bool linked = true;                         // and those that are part of the library
+    std::shared_ptr<HostServices> host;     // null: one with default options
+    std::vector<std::string> plugin_files;  // explicit paths; they win over linked-in ones of the same name
+    std::string search_path;                // folders, separated by ':'
+    bool search_environment = true;         // and those of CONCORD_PLUGIN_PATH
+    bool linked = true;                     // and those that are part of the library
   };
   struct Entry {
     DeviceInfo info;  // info.id is its name: "cpu:0"
@@ -36,7 +36,9 @@ class DeviceRegistry {
   static DeviceRegistry Discover(Options options);
 
   const std::vector<Entry>& devices() const& { return devices_; }
-  std::vector<Entry> devices() && { return std::move(devices_); }  // so that `for (... : Discover({}).devices())` is safe
+  std::vector<Entry> devices() && {
+    return std::move(devices_);
+  }  // so that `for (... : Discover({}).devices())` is safe
   const std::vector<Problem>& problems() const { return problems_; }
   HostServices& host() const { return *host_; }
   std::shared_ptr<HostServices> host_ptr() const { return host_; }

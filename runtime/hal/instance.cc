@@ -27,7 +27,8 @@ absl::StatusOr<std::shared_ptr<Instance>> Instance::Create(std::shared_ptr<Plugi
   concord_instance* handle = nullptr;
   const int32_t code = plugin->api().create(&host->api(), &handle, &error);
   if (code != CONCORD_OK) return ToStatus(code, error, absl::StrCat("plugin ", plugin->name()));
-  if (handle == nullptr) return absl::InternalError(absl::StrCat("plugin ", plugin->name(), ": create made no instance"));
+  if (handle == nullptr)
+    return absl::InternalError(absl::StrCat("plugin ", plugin->name(), ": create made no instance"));
   return std::shared_ptr<Instance>(new Instance(std::move(plugin), std::move(host), handle));
 }
 

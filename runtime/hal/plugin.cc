@@ -142,8 +142,8 @@ absl::StatusOr<std::shared_ptr<Plugin>> Plugin::FromQuery(concord_plugin_query_f
   plugin->vendor_ = ToString(api.vendor);
   plugin->version_ = ToString(api.version);
   plugin->runtime_version_ = ToString(api.runtime_version);
-  const bool valid = !plugin->name_.empty() && plugin->name_.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_") ==
-                                                   std::string::npos;
+  const bool valid = !plugin->name_.empty() &&
+                     plugin->name_.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789_") == std::string::npos;
   if (!valid) {
     return Refuse(where, absl::StrCat("the plugin calls itself '", plugin->name_,
                                       "'; names are lower-case letters, digits and '_'"));

@@ -53,7 +53,8 @@ struct PrepareArgs {
 class Program {
  public:
   Program() = default;
-  Program(std::shared_ptr<const Device> device, const concord_plugin_api* api, concord_program* handle, std::string name);
+  Program(std::shared_ptr<const Device> device, const concord_plugin_api* api, concord_program* handle,
+          std::string name);
   Program(Program&&) = default;
   Program& operator=(Program&&) = default;
 

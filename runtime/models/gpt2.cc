@@ -24,9 +24,11 @@ absl::StatusOr<Params> ReadParams(const loader::Config& c) {
   if (act != "gelu_new" && act != "gelu_pytorch_tanh") {
     return absl::UnimplementedError(absl::StrCat("activation_function is '", act, "'; Concord knows gelu_new here"));
   }
-  if (p.n_layers <= 0 || p.d_model <= 0 || p.n_heads <= 0 || p.d_model % p.n_heads != 0 || p.d_ff <= 0 || p.n_positions <= 0) {
-    return absl::InvalidArgumentError(absl::StrCat("the settings give ", p.n_layers, " layers of width ", p.d_model, " in ",
-                                                   p.n_heads, " heads; the width must be a positive multiple of the heads"));
+  if (p.n_layers <= 0 || p.d_model <= 0 || p.n_heads <= 0 || p.d_model % p.n_heads != 0 || p.d_ff <= 0 ||
+      p.n_positions <= 0) {
+    return absl::InvalidArgumentError(absl::StrCat("the settings give ", p.n_layers, " layers of width ", p.d_model,
+                                                   " in ", p.n_heads,
+                                                   " heads; the width must be a positive multiple of the heads"));
   }
   return p;
 }
@@ -43,7 +45,8 @@ ValueId Block(ModelBuilder& m, const Params& p, ValueId x, int group) {
   const ValueId q = QkvPart(m, p, h, 0), k = QkvPart(m, p, h, 1), v = QkvPart(m, p, h, 2);
   const ValueId y = m.g().AppendAndAttend(group, q, k, v, m.options().kv_packing.c_str(), {});
   x = m.Add(x, m.Linear(y, {"attn.c_proj", "attn_output"}, p.d_model, p.d_model, 0, conv1d));
-  h = m.Linear(m.LayerNorm(x, {"ln_2", "ffn_norm"}, p.d_model, p.eps), {"mlp.c_fc", "ffn_up"}, p.d_model, p.d_ff, 0, conv1d);
+  h = m.Linear(m.LayerNorm(x, {"ln_2", "ffn_norm"}, p.d_model, p.eps), {"mlp.c_fc", "ffn_up"}, p.d_model, p.d_ff, 0,
+               conv1d);
   h = m.g().Apply1("unary", {{"x", h}}, {{"kind", std::string("gelu_tanh")}});
   return m.Add(x, m.Linear(h, {"mlp.c_proj", "ffn_down"}, p.d_ff, p.d_model, 0, conv1d));
 }
@@ -65,14 +68,13 @@ absl::StatusOr<graph::Module> BuildGpt2(const loader::ModelSource& source, const
   x = m.LayerNorm(m.OutputRows(x), {"ln_f", "output_norm"}, p.d_model, p.eps);
   CONCORD_ASSIGN_OR_RETURN(const bool tied, source.config().BoolOr({"", "tie_word_embeddings"}, true));
   const bool own_head = m.Has(kHead) && (m.gguf() || !tied);
-  m.g().Output("logits", own_head ? m.Linear(x, kHead, p.d_model, n_vocab) : m.g().Apply1("linear", {{"x", x}, {"w", table}}));
+  m.g().Output("logits",
+               own_head ? m.Linear(x, kHead, p.d_model, n_vocab) : m.g().Apply1("linear", {{"x", x}, {"w", table}}));
   return m.Finish(n_vocab, p.n_positions);
 }
 
 }  // namespace
 
-CONCORD_DEFINE_MODEL(gpt2) {
-  return {"gpt2", "GPT-2 124M-1.5B", {"gpt2"}, {"GPT2LMHeadModel", "gpt2"}, BuildGpt2};
-}
+CONCORD_DEFINE_MODEL(gpt2) { return {"gpt2", "GPT-2 124M-1.5B", {"gpt2"}, {"GPT2LMHeadModel", "gpt2"}, BuildGpt2}; }
 
 }  // namespace concord::models

@@ -17,8 +17,11 @@ absl::StatusOr<graph::Module> BuildLlama(const loader::ModelSource& source, cons
 }  // namespace
 
 CONCORD_DEFINE_MODEL(llama) {
-  return {"llama", "Llama 1-3.x, DeepSeek LLM, R1-Distill-Llama, InternLM3", {"llama"},
-          {"LlamaForCausalLM", "llama", "InternLM3ForCausalLM", "internlm3", "MistralForCausalLM"}, BuildLlama};
+  return {"llama",
+          "Llama 1-3.x, DeepSeek LLM, R1-Distill-Llama, InternLM3",
+          {"llama"},
+          {"LlamaForCausalLM", "llama", "InternLM3ForCausalLM", "internlm3", "MistralForCausalLM"},
+          BuildLlama};
 }
 
 }  // namespace concord::models

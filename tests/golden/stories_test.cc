@@ -17,9 +17,9 @@ namespace {
 namespace fs = std::filesystem;
 using nlohmann::json;
 
-
 constexpr char kBegins[] =
-    "Once upon a time, there was a little girl named Lily. She loved to play outside in the park. One day, she saw a big, "
+    "Once upon a time, there was a little girl named Lily. She loved to play outside in the park. One day, she saw a "
+    "big, "
     "red ball. She wanted to play with it, but it was too high.";
 
 std::string Stories() {
@@ -52,7 +52,9 @@ std::string Varint(uint64_t value) {
   return out + static_cast<char>(value);
 }
 std::string Field(int number, uint64_t value) { return Varint(number << 3) + Varint(value); }
-std::string Field(int number, const std::string& bytes) { return Varint(number << 3 | 2) + Varint(bytes.size()) + bytes; }
+std::string Field(int number, const std::string& bytes) {
+  return Varint(number << 3 | 2) + Varint(bytes.size()) + bytes;
+}
 std::string Field(int number, float value) {
   return Varint(number << 3 | 5) + std::string(reinterpret_cast<const char*>(&value), 4);
 }
@@ -60,19 +62,24 @@ std::string Field(int number, float value) {
 std::string SentencePieceModel(const Vocab& vocab) {
   std::string out;
   for (size_t i = 0; i < vocab.tokens.size(); ++i) {
-    out += Field(1, Field(1, vocab.tokens[i]) + Field(2, vocab.scores[i]) + Field(3, static_cast<uint64_t>(vocab.types[i])));
+    out += Field(
+        1, Field(1, vocab.tokens[i]) + Field(2, vocab.scores[i]) + Field(3, static_cast<uint64_t>(vocab.types[i])));
   }
-  out += Field(2, Field(3, uint64_t{2}) + Field(35, uint64_t{1}) + Field(40, uint64_t{0}) + Field(41, uint64_t{1}) + Field(42, uint64_t{2}));
-  out += Field(3, Field(1, std::string("identity")) + Field(3, uint64_t{1}) + Field(4, uint64_t{0}) + Field(5, uint64_t{1}));
+  out += Field(2, Field(3, uint64_t{2}) + Field(35, uint64_t{1}) + Field(40, uint64_t{0}) + Field(41, uint64_t{1}) +
+                      Field(42, uint64_t{2}));
+  out += Field(
+      3, Field(1, std::string("identity")) + Field(3, uint64_t{1}) + Field(4, uint64_t{0}) + Field(5, uint64_t{1}));
   return out;
 }
 
 std::string HuggingFaceName(std::string name) {
   static const std::pair<const char*, const char*> kNames[] = {
-      {"token_embd", "model.embed_tokens"}, {"output_norm", "model.norm"}, {"attn_norm", "input_layernorm"},
-      {"attn_q", "self_attn.q_proj"}, {"attn_k", "self_attn.k_proj"}, {"attn_v", "self_attn.v_proj"},
-      {"attn_output", "self_attn.o_proj"}, {"ffn_norm", "post_attention_layernorm"}, {"ffn_gate", "mlp.gate_proj"},
-      {"ffn_up", "mlp.up_proj"}, {"ffn_down", "mlp.down_proj"}};
+      {"token_embd", "model.embed_tokens"}, {"output_norm", "model.norm"},
+      {"attn_norm", "input_layernorm"},     {"attn_q", "self_attn.q_proj"},
+      {"attn_k", "self_attn.k_proj"},       {"attn_v", "self_attn.v_proj"},
+      {"attn_output", "self_attn.o_proj"},  {"ffn_norm", "post_attention_layernorm"},
+      {"ffn_gate", "mlp.gate_proj"},        {"ffn_up", "mlp.up_proj"},
+      {"ffn_down", "mlp.down_proj"}};
   std::string prefix;
   if (name.rfind("blk.", 0) == 0) {
     const size_t dot = name.find('.', 4);
@@ -132,11 +139,20 @@ TEST(Stories, HuggingFaceFolderGivesTheSameText) {
   ASSERT_TRUE(source.ok()) << source.status();
   const fs::path folder = fs::path(testing::TempDir()) / "stories260K-hf";
   fs::create_directories(folder);
-  const json config = {{"architectures", {"LlamaForCausalLM"}}, {"model_type", "llama"}, {"hidden_size", 64},
-                       {"intermediate_size", 172}, {"num_hidden_layers", 5}, {"num_attention_heads", 8},
-                       {"num_key_value_heads", 4}, {"rms_norm_eps", 1e-5}, {"rope_theta", 10000.0},
-                       {"max_position_embeddings", 512}, {"vocab_size", 512}, {"tie_word_embeddings", true},
-                       {"bos_token_id", 1}, {"eos_token_id", 2}};
+  const json config = {{"architectures", {"LlamaForCausalLM"}},
+                       {"model_type", "llama"},
+                       {"hidden_size", 64},
+                       {"intermediate_size", 172},
+                       {"num_hidden_layers", 5},
+                       {"num_attention_heads", 8},
+                       {"num_key_value_heads", 4},
+                       {"rms_norm_eps", 1e-5},
+                       {"rope_theta", 10000.0},
+                       {"max_position_embeddings", 512},
+                       {"vocab_size", 512},
+                       {"tie_word_embeddings", true},
+                       {"bos_token_id", 1},
+                       {"eos_token_id", 2}};
   WriteFile(folder / "config.json", config.dump());
   WriteFile(folder / "tokenizer_config.json", R"({"add_bos_token": true, "add_eos_token": false})");
   WriteFile(folder / "tokenizer.model", SentencePieceModel(*(*source)->tokenizer().vocab));

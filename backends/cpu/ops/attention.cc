@@ -107,7 +107,8 @@ class AttentionStep final : public Step {
     float* const y = frame.Data<float>(y_) + block.begin * out_stride;
     if (!KeysExist(frame, block)) {
       for (int64_t i = 0; i < block.end - block.begin; ++i) {
-        std::memset(y + i * out_stride + kv_head * group * v_.cache.d, 0, static_cast<size_t>(group * v_.cache.d) * sizeof(float));
+        std::memset(y + i * out_stride + kv_head * group * v_.cache.d, 0,
+                    static_cast<size_t>(group * v_.cache.d) * sizeof(float));
       }
       return;
     }
@@ -157,7 +158,8 @@ sdk::Support Query(const sdk::Op& op) {
   const sdk::Value q = op.input(CONCORD_ATTENTION_IN_Q), k = op.input(CONCORD_ATTENTION_IN_K_CACHE),
                    v = op.input(CONCORD_ATTENTION_IN_V_CACHE), table = op.input(CONCORD_ATTENTION_IN_BLOCK_TABLE),
                    y = op.output(CONCORD_ATTENTION_OUT_Y);
-  checks.Inputs({CONCORD_ATTENTION_IN_Q}).Outputs({CONCORD_ATTENTION_OUT_Y})
+  checks.Inputs({CONCORD_ATTENTION_IN_Q})
+      .Outputs({CONCORD_ATTENTION_OUT_Y})
       .Int32({CONCORD_ATTENTION_IN_BLOCK_TABLE, CONCORD_ATTENTION_IN_Q_START, CONCORD_ATTENTION_IN_KV_LEN})
       .Attributes({CONCORD_ATTENTION_ATTR_SCALE, CONCORD_ATTENTION_ATTR_SOFTCAP, CONCORD_ATTENTION_ATTR_WINDOW,
                    CONCORD_ATTENTION_ATTR_CHUNK});
@@ -167,9 +169,10 @@ sdk::Support Query(const sdk::Op& op) {
     checks.Need(q.rank() == 3 && y.rank() == 3 && table.rank() == 2, "these ranks");
   }
   if (checks.ok()) {
-    checks.Need(q.fixed(2) == k.fixed(3) && y.fixed(1) == q.fixed(1) && y.fixed(2) == v.fixed(3) &&
-                    q.fixed(1) % k.fixed(1) == 0 && v.fixed(1) == k.fixed(1) && v.fixed(2) == k.fixed(2),
-                "queries, keys and values that do not fit")
+    checks
+        .Need(q.fixed(2) == k.fixed(3) && y.fixed(1) == q.fixed(1) && y.fixed(2) == v.fixed(3) &&
+                  q.fixed(1) % k.fixed(1) == 0 && v.fixed(1) == k.fixed(1) && v.fixed(2) == k.fixed(2),
+              "queries, keys and values that do not fit")
         .Vector(CONCORD_ATTENTION_IN_SINKS, q.fixed(1));
   }
   return checks.Answer();

@@ -15,7 +15,8 @@ class BinaryStep final : public RowStep {
   using Kernel = void (*)(const float* a, const float* b, float* y, int64_t n);
   enum class Form { kSame, kRow, kFactor };
 
-  BinaryStep(const kernels::KernelTable& kernels, Kernel kernel, Form form, const sdk::Value& a, FloatVector b, uint32_t y)
+  BinaryStep(const kernels::KernelTable& kernels, Kernel kernel, Form form, const sdk::Value& a, FloatVector b,
+             uint32_t y)
       : RowStep(Activation::Of(a)), kernels_(kernels), kernel_(kernel), form_(form), b_(b), y_(y) {}
 
   static Form FormOf(const sdk::Value& a, const sdk::Value& b) {

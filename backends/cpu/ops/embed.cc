@@ -26,7 +26,8 @@ class EmbedStep final : public RowStep {
     if (desc.row_stride_bytes != 0) row_stride_bytes_ = static_cast<int64_t>(desc.row_stride_bytes);
     const uint64_t want = n_rows_ == 0 ? 0 : static_cast<uint64_t>((n_rows_ - 1) * row_stride_bytes_ + row_bytes);
     if (row_stride_bytes_ >= row_bytes && desc.host_size_bytes >= want) return sdk::Ok();
-    return sdk::Error(CONCORD_INVALID_ARGUMENT, "constant '", table.name(), "' has ", desc.host_size_bytes, " bytes, want ", want);
+    return sdk::Error(CONCORD_INVALID_ARGUMENT, "constant '", table.name(), "' has ", desc.host_size_bytes,
+                      " bytes, want ", want);
   }
 
  private:
@@ -53,7 +54,9 @@ class EmbedStep final : public RowStep {
 sdk::Support Query(const sdk::Op& op) {
   Checks checks(op);
   const sdk::Value table = op.input(CONCORD_EMBED_IN_TABLE), ids = op.input(CONCORD_EMBED_IN_IDS);
-  checks.Int32({CONCORD_EMBED_IN_IDS}).Outputs({CONCORD_EMBED_OUT_Y}).Attributes({})
+  checks.Int32({CONCORD_EMBED_IN_IDS})
+      .Outputs({CONCORD_EMBED_OUT_Y})
+      .Attributes({})
       .Need(table.rank() == 2 && table.fixed(0) >= 0 && table.fixed(1) >= 0, "a table that is no fixed matrix")
       .Need(ids.rank() == 1, "ids that are no vector");
   if (checks.ok()) {

@@ -15,8 +15,10 @@ class AddRmsNormStep final : public RowStep {
         sum_(op.output_index(CONCORD_FUSED_ADD_RMS_NORM_OUT_SUM)),
         y_(op.output_index(CONCORD_FUSED_ADD_RMS_NORM_OUT_Y)),
         weight_(weight),
-        eps_(static_cast<float>(op.attrs().Float(CONCORD_FUSED_ADD_RMS_NORM_ATTR_EPS, CONCORD_FUSED_ADD_RMS_NORM_DEFAULT_EPS))),
-        add_one_(op.attrs().Int(CONCORD_FUSED_ADD_RMS_NORM_ATTR_ADD_ONE, CONCORD_FUSED_ADD_RMS_NORM_DEFAULT_ADD_ONE) != 0) {}
+        eps_(static_cast<float>(
+            op.attrs().Float(CONCORD_FUSED_ADD_RMS_NORM_ATTR_EPS, CONCORD_FUSED_ADD_RMS_NORM_DEFAULT_EPS))),
+        add_one_(op.attrs().Int(CONCORD_FUSED_ADD_RMS_NORM_ATTR_ADD_ONE, CONCORD_FUSED_ADD_RMS_NORM_DEFAULT_ADD_ONE) !=
+                 0) {}
 
  private:
   void RunRows(const Frame& frame, int64_t begin, int64_t end) const override {
@@ -57,14 +59,15 @@ sdk::Support Query(const sdk::Op& op) {
 }
 
 sdk::Result<std::unique_ptr<Step>> Compile(const sdk::Op& op, StepBuilder& builder) {
-  sdk::Result<FloatVector> weight = builder.Floats(op.input(CONCORD_FUSED_ADD_RMS_NORM_IN_W),
-                                                   op.input(CONCORD_FUSED_ADD_RMS_NORM_IN_A).fixed(-1));
+  sdk::Result<FloatVector> weight =
+      builder.Floats(op.input(CONCORD_FUSED_ADD_RMS_NORM_IN_W), op.input(CONCORD_FUSED_ADD_RMS_NORM_IN_A).fixed(-1));
   if (!weight.ok()) return weight.status();
   return std::unique_ptr<Step>(std::make_unique<AddRmsNormStep>(builder.kernels(), op, *weight));
 }
 
 }  // namespace
 
-CONCORD_CPU_OP(fused_add_rms_norm, CONCORD_OP_FUSED_ADD_RMS_NORM, CONCORD_OP_FUSED_ADD_RMS_NORM_VERSION, Query, Compile);
+CONCORD_CPU_OP(fused_add_rms_norm, CONCORD_OP_FUSED_ADD_RMS_NORM, CONCORD_OP_FUSED_ADD_RMS_NORM_VERSION, Query,
+               Compile);
 
 }  // namespace concord::cpu

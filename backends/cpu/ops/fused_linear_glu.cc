@@ -81,7 +81,8 @@ sdk::Result<std::unique_ptr<Step>> Compile(const sdk::Op& op, StepBuilder& build
       kernel_bytes = std::max(kernel_bytes, gate->kernel->scratch_bytes(gate->k, t.m_tile));
     }
   }
-  builder.NeedWorkerScratch(static_cast<uint64_t>(2 * (CeilDiv(part, 16) * 16) * int64_t{sizeof(float)} + kernel_bytes));
+  builder.NeedWorkerScratch(
+      static_cast<uint64_t>(2 * (CeilDiv(part, 16) * 16) * int64_t{sizeof(float)} + kernel_bytes));
   return std::unique_ptr<Step>(std::make_unique<LinearGluStep>(builder.kernels(), *gate, *up, op));
 }
 

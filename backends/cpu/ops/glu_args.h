@@ -37,9 +37,7 @@ inline kernels::GluArgs GluArgsOf(const sdk::Op& op) {
                : clamp == "after" ? kernels::GluClamp::kAfter
                                   : kernels::GluClamp::kNone;
   const bool silu = attrs.String(CONCORD_GLU_ATTR_ACT, CONCORD_GLU_DEFAULT_ACT) == "silu";
-  args.act = !silu                ? kernels::GluAct::kGeluTanh
-             : args.alpha != 1.0f ? kernels::GluAct::kOai
-                                  : kernels::GluAct::kSilu;
+  args.act = !silu ? kernels::GluAct::kGeluTanh : args.alpha != 1.0f ? kernels::GluAct::kOai : kernels::GluAct::kSilu;
   return args;
 }
 

@@ -24,7 +24,8 @@ class KvAppendStep final : public Step {
   void Run(const Frame& frame, int64_t tile, uint32_t) const override {
     const int64_t begin = tile * kTokens, end = std::min(begin + kTokens, frame.Extent(k_.n));
     const int32_t* const given = frame.Data<int32_t>(slots_);
-    const int64_t pool = std::min(frame.Extent(k_state_.n_blocks), frame.Extent(v_state_.n_blocks)) * k_state_.cache.block_tokens;
+    const int64_t pool =
+        std::min(frame.Extent(k_state_.n_blocks), frame.Extent(v_state_.n_blocks)) * k_state_.cache.block_tokens;
     int64_t slots[kTokens];
     for (int64_t t = begin; t < end; ++t) slots[t - begin] = given[t] < pool ? given[t] : -1;
     for (const auto& [x, state] : {std::pair(&k_, &k_state_), std::pair(&v_, &v_state_)}) {

@@ -15,8 +15,8 @@ sdk::Support Query(const sdk::Op& op) {
 sdk::Result<std::unique_ptr<Step>> Compile(const sdk::Op& op, StepBuilder& builder) {
   NormStep::Parameters p;
   p.eps = static_cast<float>(op.attrs().Float(CONCORD_L2_NORM_ATTR_EPS, CONCORD_L2_NORM_DEFAULT_EPS));
-  return std::unique_ptr<Step>(std::make_unique<NormStep>(
-      builder.kernels().l2_norm, op.input(CONCORD_L2_NORM_IN_X), op.output_index(CONCORD_L2_NORM_OUT_Y), p));
+  return std::unique_ptr<Step>(std::make_unique<NormStep>(builder.kernels().l2_norm, op.input(CONCORD_L2_NORM_IN_X),
+                                                          op.output_index(CONCORD_L2_NORM_OUT_Y), p));
 }
 
 }  // namespace

@@ -8,14 +8,16 @@ namespace {
 
 sdk::Support Query(const sdk::Op& op) {
   Checks checks(op);
-  checks.Inputs({CONCORD_LOGITS_POST_IN_Z}).Outputs({CONCORD_LOGITS_POST_OUT_Y})
+  checks.Inputs({CONCORD_LOGITS_POST_IN_Z})
+      .Outputs({CONCORD_LOGITS_POST_OUT_Y})
       .Attributes({CONCORD_LOGITS_POST_ATTR_SCALE, CONCORD_LOGITS_POST_ATTR_SOFTCAP});
   if (checks.ok()) checks.Same(op.input(CONCORD_LOGITS_POST_IN_Z), op.output(CONCORD_LOGITS_POST_OUT_Y));
   return checks.Answer();
 }
 
 sdk::Result<std::unique_ptr<Step>> Compile(const sdk::Op& op, StepBuilder& builder) {
-  const auto scale = static_cast<float>(op.attrs().Float(CONCORD_LOGITS_POST_ATTR_SCALE, CONCORD_LOGITS_POST_DEFAULT_SCALE));
+  const auto scale =
+      static_cast<float>(op.attrs().Float(CONCORD_LOGITS_POST_ATTR_SCALE, CONCORD_LOGITS_POST_DEFAULT_SCALE));
   const auto softcap =
       static_cast<float>(op.attrs().Float(CONCORD_LOGITS_POST_ATTR_SOFTCAP, CONCORD_LOGITS_POST_DEFAULT_SOFTCAP));
   return MakeMapStep(op.input(CONCORD_LOGITS_POST_IN_Z), op.output_index(CONCORD_LOGITS_POST_OUT_Y),

@@ -7,7 +7,8 @@ namespace {
 
 sdk::Support Query(const sdk::Op& op) {
   Checks checks(op);
-  checks.Inputs({CONCORD_RMS_NORM_IN_X}).Outputs({CONCORD_RMS_NORM_OUT_Y})
+  checks.Inputs({CONCORD_RMS_NORM_IN_X})
+      .Outputs({CONCORD_RMS_NORM_OUT_Y})
       .Attributes({CONCORD_RMS_NORM_ATTR_EPS, CONCORD_RMS_NORM_ATTR_ADD_ONE});
   if (checks.ok()) {
     const sdk::Value x = op.input(CONCORD_RMS_NORM_IN_X);

@@ -50,7 +50,9 @@ sdk::Support Query(const sdk::Op& op) {
                    positions = op.input(CONCORD_ROPE_IN_POSITIONS);
   const std::string_view kind = op.attrs().String(CONCORD_ROPE_ATTR_KIND, CONCORD_ROPE_DEFAULT_KIND);
   const int64_t first = op.attrs().Int(CONCORD_ROPE_ATTR_FIRST_DIM, CONCORD_ROPE_DEFAULT_FIRST_DIM);
-  checks.Inputs({CONCORD_ROPE_IN_X}).Outputs({CONCORD_ROPE_OUT_Y}).Int32({CONCORD_ROPE_IN_POSITIONS})
+  checks.Inputs({CONCORD_ROPE_IN_X})
+      .Outputs({CONCORD_ROPE_OUT_Y})
+      .Int32({CONCORD_ROPE_IN_POSITIONS})
       .Attributes({CONCORD_ROPE_ATTR_KIND, CONCORD_ROPE_ATTR_FIRST_DIM, CONCORD_ROPE_ATTR_ATTN_FACTOR})
       .Need(kind == "neox" || kind == "norm", sdk::Cat("kind ", kind))
       .Need(x.rank() == 3 && inv_freq.rank() == 1 && positions.rank() == 1 && inv_freq.fixed(0) >= 0, "these ranks");

@@ -15,8 +15,9 @@ sdk::Support Query(const sdk::Op& op) {
 
 sdk::Result<std::unique_ptr<Step>> Compile(const sdk::Op& op, StepBuilder& builder) {
   const auto factor = static_cast<float>(op.attrs().Float(CONCORD_SCALE_ATTR_FACTOR, CONCORD_SCALE_DEFAULT_FACTOR));
-  return MakeMapStep(op.input(CONCORD_SCALE_IN_X), op.output_index(CONCORD_SCALE_OUT_Y),
-                     [scale = builder.kernels().scale, factor](const float* x, float* y, int64_t n) { scale(x, factor, y, n); });
+  return MakeMapStep(
+      op.input(CONCORD_SCALE_IN_X), op.output_index(CONCORD_SCALE_OUT_Y),
+      [scale = builder.kernels().scale, factor](const float* x, float* y, int64_t n) { scale(x, factor, y, n); });
 }
 
 }  // namespace

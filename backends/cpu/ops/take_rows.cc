@@ -38,7 +38,10 @@ class TakeRowsStep final : public Step {
 
 sdk::Support Query(const sdk::Op& op) {
   Checks checks(op);
-  checks.Inputs({CONCORD_TAKE_ROWS_IN_X}).Outputs({CONCORD_TAKE_ROWS_OUT_Y}).Int32({CONCORD_TAKE_ROWS_IN_ROWS}).Attributes({});
+  checks.Inputs({CONCORD_TAKE_ROWS_IN_X})
+      .Outputs({CONCORD_TAKE_ROWS_OUT_Y})
+      .Int32({CONCORD_TAKE_ROWS_IN_ROWS})
+      .Attributes({});
   if (checks.ok()) {
     const sdk::Value x = op.input(CONCORD_TAKE_ROWS_IN_X), y = op.output(CONCORD_TAKE_ROWS_OUT_Y);
     checks.Need(x.rank() >= 2 && y.rank() == x.rank() && Activation::Of(x).width() == Activation::Of(y).width(),

@@ -10,10 +10,14 @@ namespace {
 
 std::optional<kernels::Unary> KindOf(const sdk::Op& op) {
   constexpr std::pair<std::string_view, kernels::Unary> kKinds[] = {
-      {"silu", kernels::Unary::kSilu},         {"sigmoid", kernels::Unary::kSigmoid},
-      {"gelu_tanh", kernels::Unary::kGeluTanh}, {"softplus", kernels::Unary::kSoftplus},
-      {"relu", kernels::Unary::kRelu},         {"tanh", kernels::Unary::kTanh},
-      {"exp", kernels::Unary::kExp},           {"sqrt", kernels::Unary::kSqrt},
+      {"silu", kernels::Unary::kSilu},
+      {"sigmoid", kernels::Unary::kSigmoid},
+      {"gelu_tanh", kernels::Unary::kGeluTanh},
+      {"softplus", kernels::Unary::kSoftplus},
+      {"relu", kernels::Unary::kRelu},
+      {"tanh", kernels::Unary::kTanh},
+      {"exp", kernels::Unary::kExp},
+      {"sqrt", kernels::Unary::kSqrt},
   };
   const std::string_view wanted = op.attrs().String(CONCORD_UNARY_ATTR_KIND, CONCORD_UNARY_DEFAULT_KIND);
   for (const auto& [name, kind] : kKinds) {
@@ -24,7 +28,9 @@ std::optional<kernels::Unary> KindOf(const sdk::Op& op) {
 
 sdk::Support Query(const sdk::Op& op) {
   Checks checks(op);
-  checks.Inputs({CONCORD_UNARY_IN_X}).Outputs({CONCORD_UNARY_OUT_Y}).Attributes({CONCORD_UNARY_ATTR_KIND})
+  checks.Inputs({CONCORD_UNARY_IN_X})
+      .Outputs({CONCORD_UNARY_OUT_Y})
+      .Attributes({CONCORD_UNARY_ATTR_KIND})
       .Need(KindOf(op).has_value(), "this kind of function");
   if (checks.ok()) checks.Same(op.input(CONCORD_UNARY_IN_X), op.output(CONCORD_UNARY_OUT_Y));
   return checks.Answer();

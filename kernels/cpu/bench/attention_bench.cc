@@ -5,8 +5,8 @@
 
 #include "kernels/cpu/kernel_table.h"
 
-// One core, one KV head with 4 query heads of 64 (a 1B llama), f16 cache of `length` tokens. Decode: one query, GB/s of K
-// and V. Prefill: 64 queries at the end, GFLOPS (4 d a visible pair).
+// One core, one KV head with 4 query heads of 64 (a 1B llama), f16 cache of `length` tokens. Decode: one query, GB/s of
+// K and V. Prefill: 64 queries at the end, GFLOPS (4 d a visible pair).
 namespace concord::kernels {
 namespace {
 
@@ -42,12 +42,18 @@ void RunAttention(benchmark::State& state) {
     benchmark::ClobberMemory();
   }
   const double rounds = static_cast<double>(state.iterations());
-  const double flops = 4e-9 * static_cast<double>(d * group * n_queries) * (static_cast<double>(length) - static_cast<double>(n_queries) / 2);
+  const double flops = 4e-9 * static_cast<double>(d * group * n_queries) *
+                       (static_cast<double>(length) - static_cast<double>(n_queries) / 2);
   using benchmark::Counter;
   state.counters["GB/s"] = Counter(rounds * 2e-9 * static_cast<double>(k.size()), Counter::kIsRate);
   state.counters["GFLOPS"] = Counter(rounds * flops, Counter::kIsRate);
 }
-BENCHMARK(RunAttention)->ArgNames({"queries", "length"})->Args({1, 512})->Args({1, 8192})->Args({64, 512})->Args({64, 2048});
+BENCHMARK(RunAttention)
+    ->ArgNames({"queries", "length"})
+    ->Args({1, 512})
+    ->Args({1, 8192})
+    ->Args({64, 512})
+    ->Args({64, 2048});
 
 void RunArgMax(benchmark::State& state) {
   std::vector<float> x(128256);

@@ -53,7 +53,8 @@ struct Operands {
   LinearTile tile;
 };
 
-void RunLinear(benchmark::State& state, const LinearKernel* kernel, const packing::Packing* packing, int64_t n, int64_t m) {
+void RunLinear(benchmark::State& state, const LinearKernel* kernel, const packing::Packing* packing, int64_t n,
+               int64_t m) {
   Operands operands(*packing, std::strcmp(kernel->arithmetic, "int8/32") == 0, n, m);
   std::vector<uint8_t> scratch(static_cast<size_t>(kernel->scratch_bytes(kK, m)) + 64);
   operands.tile.scratch = scratch.data() + (64 - reinterpret_cast<uintptr_t>(scratch.data()) % 64);
@@ -84,9 +85,9 @@ void Register() {
     const int64_t stream = (100 << 20) / packing->Bytes(kK) / 256 * 256;
     for (int64_t m : {1, 2, 4, 8, 512}) {
       const int64_t n = m == 512 ? 512 : stream;
-      benchmark::RegisterBenchmark(("linear/" + name + "/rows:" + std::to_string(m)).c_str(),
-                                   [=](benchmark::State& s) { RunLinear(s, kernel, packing, n, m); })
-          ->Unit(benchmark::kMillisecond);
+      benchmark::RegisterBenchmark(("linear/" + name + "/rows:" + std::to_string(m)).c_str(), [=](benchmark::State& s) {
+        RunLinear(s, kernel, packing, n, m);
+      })->Unit(benchmark::kMillisecond);
     }
   }
 }
@@ -101,8 +102,8 @@ void ReadMemory(benchmark::State& state) {
     }
     benchmark::DoNotOptimize(sum);
   }
-  state.counters["GB/s"] = benchmark::Counter(static_cast<double>(state.iterations()) * static_cast<double>(data.size()) * 8e-9,
-                                              benchmark::Counter::kIsRate);
+  state.counters["GB/s"] = benchmark::Counter(
+      static_cast<double>(state.iterations()) * static_cast<double>(data.size()) * 8e-9, benchmark::Counter::kIsRate);
 }
 BENCHMARK(ReadMemory)->Unit(benchmark::kMillisecond);
 

@@ -79,7 +79,8 @@ static void LoadKeys(const AttentionTile& tile, int64_t base, int64_t first, int
 }
 
 template <typename Kv>
-static void LoadValues(const AttentionTile& tile, int64_t base, int64_t first, int64_t last, int64_t d_v, float* values) {
+static void LoadValues(const AttentionTile& tile, int64_t base, int64_t first, int64_t last, int64_t d_v,
+                       float* values) {
   for (int64_t j = 0; j < kKvChunk; ++j) {
     float* out = values + j * d_v;
     const bool known = base + j >= first && base + j <= last;
@@ -185,8 +186,8 @@ CONCORD_INLINE void RowsUpTo(int64_t n, const AttentionTile& tile, const Attenti
   RowsByChunk<kRows>(tile, scratch, rows, base, n_keys);
 }
 
-CONCORD_INLINE void AllRowsByChunk(const AttentionTile& tile, const AttentionScratch& scratch, int64_t n_rows, int64_t base,
-                                   int64_t n_keys) {
+CONCORD_INLINE void AllRowsByChunk(const AttentionTile& tile, const AttentionScratch& scratch, int64_t n_rows,
+                                   int64_t base, int64_t n_keys) {
   for (int64_t r = 0; r < n_rows; r += kRowTile) {
     AttentionRow* rows = scratch.rows + r;
     const int64_t n = Min(kRowTile, n_rows - r);
@@ -215,8 +216,14 @@ CONCORD_INLINE int64_t MakeRows(const AttentionTile& tile, AttentionScratch* scr
       const int64_t head = tile.kv_head * group + g;
       float* sums = scratch->sums + n * scratch->d_v;
       __builtin_memset(sums, 0, static_cast<size_t>(scratch->d_v) * 4);
-      scratch->rows[n] = {tile.q + i * tile.q_stride + head * tile.k.d, sums,
-                          tile.out + i * tile.out_stride + head * tile.v.d, first, position, head, kNever, 0.0f};
+      scratch->rows[n] = {tile.q + i * tile.q_stride + head * tile.k.d,
+                          sums,
+                          tile.out + i * tile.out_stride + head * tile.v.d,
+                          first,
+                          position,
+                          head,
+                          kNever,
+                          0.0f};
     }
   }
   return n;
@@ -241,16 +248,32 @@ CONCORD_INLINE void Finish(const AttentionTile& tile, const AttentionRow& row) {
 CONCORD_INLINE void LoadChunk(const AttentionTile& tile, const AttentionScratch& scratch, int64_t base, int64_t first,
                               int64_t last) {
   switch (tile.k.type) {
-    case KvType::kF32: LoadKeys<KvF32>(tile, base, first, last, scratch.keys); break;
-    case KvType::kF16: LoadKeys<KvF16>(tile, base, first, last, scratch.keys); break;
-    case KvType::kBf16: LoadKeys<KvBf16>(tile, base, first, last, scratch.keys); break;
-    case KvType::kQ8_0: LoadKeys<KvQ8>(tile, base, first, last, scratch.keys); break;
+    case KvType::kF32:
+      LoadKeys<KvF32>(tile, base, first, last, scratch.keys);
+      break;
+    case KvType::kF16:
+      LoadKeys<KvF16>(tile, base, first, last, scratch.keys);
+      break;
+    case KvType::kBf16:
+      LoadKeys<KvBf16>(tile, base, first, last, scratch.keys);
+      break;
+    case KvType::kQ8_0:
+      LoadKeys<KvQ8>(tile, base, first, last, scratch.keys);
+      break;
   }
   switch (tile.v.type) {
-    case KvType::kF32: LoadValues<KvF32>(tile, base, first, last, scratch.d_v, scratch.values); break;
-    case KvType::kF16: LoadValues<KvF16>(tile, base, first, last, scratch.d_v, scratch.values); break;
-    case KvType::kBf16: LoadValues<KvBf16>(tile, base, first, last, scratch.d_v, scratch.values); break;
-    case KvType::kQ8_0: LoadValues<KvQ8>(tile, base, first, last, scratch.d_v, scratch.values); break;
+    case KvType::kF32:
+      LoadValues<KvF32>(tile, base, first, last, scratch.d_v, scratch.values);
+      break;
+    case KvType::kF16:
+      LoadValues<KvF16>(tile, base, first, last, scratch.d_v, scratch.values);
+      break;
+    case KvType::kBf16:
+      LoadValues<KvBf16>(tile, base, first, last, scratch.d_v, scratch.values);
+      break;
+    case KvType::kQ8_0:
+      LoadValues<KvQ8>(tile, base, first, last, scratch.d_v, scratch.values);
+      break;
   }
 }
 

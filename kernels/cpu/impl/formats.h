@@ -106,9 +106,7 @@ struct FormatMxfp4 : Format<32, 17, 32, 7, false> {
 CONCORD_INLINE int ScaleK(const uint8_t* p, int s) {
   return s < 4 ? p[s] & 63 : (p[s + 4] & 15) | (p[s - 4] >> 6) << 4;
 }
-CONCORD_INLINE int MinK(const uint8_t* p, int s) {
-  return s < 4 ? p[s + 4] & 63 : (p[s + 4] >> 4) | (p[s] >> 6) << 4;
-}
+CONCORD_INLINE int MinK(const uint8_t* p, int s) { return s < 4 ? p[s + 4] & 63 : (p[s + 4] >> 4) | (p[s] >> 6) << 4; }
 
 // d f16, dmin f16, scales[12], q[128]
 struct FormatQ4K : Format<256, 144, 32, -1, true> {

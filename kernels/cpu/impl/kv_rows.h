@@ -69,10 +69,18 @@ static void KvAppend(const KvAppendArgs& args) {
       const float* x = args.x + t * args.x_stride + h * cache.d;
       uint8_t* row = KvRow(cache, block, h, token);
       switch (cache.type) {
-        case KvType::kF32: __builtin_memcpy(row, x, static_cast<size_t>(cache.d) * 4); break;
-        case KvType::kF16: WriteHalves(x, row, cache.d, true); break;
-        case KvType::kBf16: WriteHalves(x, row, cache.d, false); break;
-        case KvType::kQ8_0: WriteQ8(x, row, cache.d); break;
+        case KvType::kF32:
+          __builtin_memcpy(row, x, static_cast<size_t>(cache.d) * 4);
+          break;
+        case KvType::kF16:
+          WriteHalves(x, row, cache.d, true);
+          break;
+        case KvType::kBf16:
+          WriteHalves(x, row, cache.d, false);
+          break;
+        case KvType::kQ8_0:
+          WriteQ8(x, row, cache.d);
+          break;
       }
     }
   }

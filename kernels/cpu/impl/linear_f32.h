@@ -8,7 +8,7 @@ namespace concord::kernels::CONCORD_ISA_NAMESPACE {
 
 constexpr int64_t kWeightRows = 4;  // 4 rows of W by 6 of x: 24 registers of sums, 10 loads for 24 products
 constexpr int64_t kXRows = kWide ? 6 : 2;
-constexpr int64_t kManyXRows = 6;   // from here on W is decoded once into scratch instead of on the way
+constexpr int64_t kManyXRows = 6;  // from here on W is decoded once into scratch instead of on the way
 
 struct WeightsF32 {
   using Element = float;
@@ -58,8 +58,8 @@ static void DotRows(const uint8_t* const* rows, const float* const* x, int64_t k
 
 // Up to 8 rows of W (4 when there are more rows of x than one) by up to 6 of x, written to y.
 template <typename W>
-CONCORD_INLINE void RowsByTokens(const LinearTile& tile, const uint8_t* const* rows, int64_t n0, int64_t n_rows, int64_t m0,
-                                 int64_t m_rows) {
+CONCORD_INLINE void RowsByTokens(const LinearTile& tile, const uint8_t* const* rows, int64_t n0, int64_t n_rows,
+                                 int64_t m0, int64_t m_rows) {
   const float* x[kXRows];
   for (int64_t t = 0; t < kXRows; ++t) {
     const int64_t m = m0 + Min(t, m_rows - 1);

@@ -11,8 +11,8 @@
 // of x or many, the code is the same, so the bits are.
 namespace concord::kernels::CONCORD_ISA_NAMESPACE {
 
-// AVX-512: 2 panels * 6 rows of x, an integer and a float sum each, make 24 registers; 8 are left for W and scales. With
-// fewer and narrower registers one panel by two rows is as much as it makes sense to unroll.
+// AVX-512: 2 panels * 6 rows of x, an integer and a float sum each, make 24 registers; 8 are left for W and scales.
+// With fewer and narrower registers one panel by two rows is as much as it makes sense to unroll.
 constexpr int kPassPanels = kWide ? 2 : 1;
 constexpr int kTileTokens = kWide ? 6 : 2;
 constexpr int64_t kPassRows = kPassPanels * kPanelRows;  // rows of W at a time
@@ -113,8 +113,8 @@ static void MultiplyChunk(const Panel* panels, const TokenRow* x, int64_t chunk,
 }
 
 template <typename P, int kPanels, int kTokens = kTileTokens>
-CONCORD_INLINE void MultiplyUpTo(int64_t n, const Panel* panels, const TokenRow* x, int64_t chunk, int shift, bool first,
-                                 float* sums) {
+CONCORD_INLINE void MultiplyUpTo(int64_t n, const Panel* panels, const TokenRow* x, int64_t chunk, int shift,
+                                 bool first, float* sums) {
   if constexpr (kTokens > 1) {
     if (n < kTokens) return MultiplyUpTo<P, kPanels, kTokens - 1>(n, panels, x, chunk, shift, first, sums);
   }
@@ -179,8 +179,8 @@ CONCORD_INLINE void PrefetchNext(const LinearTile& tile, const uint8_t* const* r
 
 // One chunk of k of one pass.
 template <typename F>
-CONCORD_INLINE void PassChunk(const LinearTile& tile, const uint8_t* const* rows, int64_t panels, int64_t m0, int64_t m1,
-                              int64_t k0, Int8Scratch* scratch) {
+CONCORD_INLINE void PassChunk(const LinearTile& tile, const uint8_t* const* rows, int64_t panels, int64_t m0,
+                              int64_t m1, int64_t k0, Int8Scratch* scratch) {
   const int64_t chunk = Min(kChunk, tile.k - k0);
 #if defined(__AVX512VNNI__)
   if constexpr (kHasFastDecode<F>) {

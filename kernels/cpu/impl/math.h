@@ -18,8 +18,8 @@ CONCORD_INLINE VecF ScaleByPower(VecF x, VecF n) {
 #endif
 }
 
-// e^x within 2 ulp; 0 below -104, infinity above 88.73. x = n ln 2 + r with |r| <= ln 2 / 2; ln 2 in two parts, the first
-// with 15 bits, so that n times it is exact; the polynomial is Cephes' minimax of (e^r - 1 - r) / r^2.
+// e^x within 2 ulp; 0 below -104, infinity above 88.73. x = n ln 2 + r with |r| <= ln 2 / 2; ln 2 in two parts, the
+// first with 15 bits, so that n times it is exact; the polynomial is Cephes' minimax of (e^r - 1 - r) / r^2.
 CONCORD_INLINE VecF Exp(VecF x) {
   x = MaxV(Set(-104.0f), MinV(Set(89.0f), x));
   const VecF magic = Set(0x1.8p23f);

@@ -3,8 +3,8 @@
 #include "kernels/cpu/impl/simd.h"
 
 // The form in which both paths of the arithmetic "int8/32" (matrix-vector and matrix-matrix) meet weights: 16 rows of W
-// by a chunk of k, decoded into scratch that stays in L1. Lane = row, so no sum crosses lanes, and one activation that is
-// broadcast feeds 16 rows.
+// by a chunk of k, decoded into scratch that stays in L1. Lane = row, so no sum crosses lanes, and one activation that
+// is broadcast feeds 16 rows.
 namespace concord::kernels::CONCORD_ISA_NAMESPACE {
 
 constexpr int64_t kPanelRows = 16;
@@ -13,9 +13,9 @@ constexpr int64_t kPanelRows = 16;
 constexpr int64_t kChunk = 256;
 
 struct Panel {
-  alignas(64) uint8_t q[kChunk / 4][kPanelRows][4];     // element 4i + b of row r at [i][r][b]
-  alignas(64) float scale[kChunk / 16][kPanelRows];     // a group
-  alignas(64) float neg_min[kChunk / 16][kPanelRows];   // a group, of formats with a minimum
+  alignas(64) uint8_t q[kChunk / 4][kPanelRows][4];    // element 4i + b of row r at [i][r][b]
+  alignas(64) float scale[kChunk / 16][kPanelRows];    // a group
+  alignas(64) float neg_min[kChunk / 16][kPanelRows];  // a group, of formats with a minimum
 };
 
 // What a packing is to this arithmetic: element = scale * (u - 2^kOffsetShift) - min, u an unsigned byte, scale and min

@@ -67,7 +67,7 @@ CONCORD_INLINE __m512i Blend(__m512i mask, __m512i a, __m512i b) { return _mm512
 CONCORD_INLINE void GatherHalves(const uint8_t* const* rows, int64_t offset, int64_t step, int64_t count,
                                  uint16_t (*out)[kPanelRows]) {
   for (int64_t b = 0; b < count; ++b) {
-CONCORD_UNROLL for (int r = 0; r < kPanelRows; ++r) __builtin_memcpy(&out[b][r], rows[r] + offset + b * step, 2);
+    CONCORD_UNROLL for (int r = 0; r < kPanelRows; ++r) __builtin_memcpy(&out[b][r], rows[r] + offset + b * step, 2);
   }
 }
 
@@ -85,8 +85,9 @@ CONCORD_INLINE void DecodeTo(FormatQ4K, const uint8_t* const* rows, int64_t firs
     const __m512 d = _mm512_cvtph_ps(_mm512_cvtepi32_epi16(head.v[0]));
     const __m512 neg_dmin = -_mm512_cvtph_ps(_mm512_cvtepi32_epi16(_mm512_srli_epi32(head.v[0], 16)));
     const __m512i top = Bytes512(0x30);
-    __m512i scales[2] = {_mm512_and_si512(head.v[1], six),
-                         _mm512_or_si512(LowNibbles(head.v[3]), _mm512_and_si512(_mm512_srli_epi32(head.v[1], 2), top))};
+    __m512i scales[2] = {
+        _mm512_and_si512(head.v[1], six),
+        _mm512_or_si512(LowNibbles(head.v[3]), _mm512_and_si512(_mm512_srli_epi32(head.v[1], 2), top))};
     __m512i mins[2] = {_mm512_and_si512(head.v[2], six),
                        _mm512_or_si512(HighNibbles(head.v[3]), _mm512_and_si512(_mm512_srli_epi32(head.v[2], 2), top))};
     const __m512i low = _mm512_set1_epi32(255);
@@ -118,7 +119,8 @@ CONCORD_INLINE void DecodeTo(FormatQ6K, const uint8_t* const* rows, int64_t firs
   const __m512i six = Bytes512(0x3f);
   CONCORD_UNROLL for (int64_t b = 0; b < count; ++b) {
     const int64_t at = (first + b) * FormatQ6K::kBlockBytes;
-    CONCORD_UNROLL for (int c = 0; c < 4; ++c) {  // 16 of the 64 bytes of high pairs, with the low nibbles that they belong to
+    CONCORD_UNROLL for (int c = 0; c < 4;
+                        ++c) {  // 16 of the 64 bytes of high pairs, with the low nibbles that they belong to
       const int64_t half = c / 2;
       const Dwords4 high = LoadColumns(rows, at + 128 + 16 * c);
       const Dwords4 low0 = LoadColumns(rows, at + 64 * half + 16 * (c % 2));

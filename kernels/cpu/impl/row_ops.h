@@ -138,14 +138,22 @@ static void Glu(const GluArgs& args) {
 
 static void UnaryRow(Unary op, const float* x, float* y, int64_t n) {
   switch (op) {
-    case Unary::kSilu: return MapLanes(x, y, n, [](VecF v) { return Silu(v); });
-    case Unary::kSigmoid: return MapLanes(x, y, n, [](VecF v) { return Sigmoid(v); });
-    case Unary::kGeluTanh: return MapLanes(x, y, n, [](VecF v) { return GeluTanh(v); });
-    case Unary::kSoftplus: return MapLanes(x, y, n, [](VecF v) { return Softplus(v); });
-    case Unary::kRelu: return MapLanes(x, y, n, [](VecF v) { return MaxV(VecF{}, v); });
-    case Unary::kTanh: return MapLanes(x, y, n, [](VecF v) { return Tanh(v); });
-    case Unary::kExp: return MapLanes(x, y, n, [](VecF v) { return Exp(v); });
-    case Unary::kSqrt: return MapLanes(x, y, n, [](VecF v) { return Sqrt(v); });
+    case Unary::kSilu:
+      return MapLanes(x, y, n, [](VecF v) { return Silu(v); });
+    case Unary::kSigmoid:
+      return MapLanes(x, y, n, [](VecF v) { return Sigmoid(v); });
+    case Unary::kGeluTanh:
+      return MapLanes(x, y, n, [](VecF v) { return GeluTanh(v); });
+    case Unary::kSoftplus:
+      return MapLanes(x, y, n, [](VecF v) { return Softplus(v); });
+    case Unary::kRelu:
+      return MapLanes(x, y, n, [](VecF v) { return MaxV(VecF{}, v); });
+    case Unary::kTanh:
+      return MapLanes(x, y, n, [](VecF v) { return Tanh(v); });
+    case Unary::kExp:
+      return MapLanes(x, y, n, [](VecF v) { return Exp(v); });
+    case Unary::kSqrt:
+      return MapLanes(x, y, n, [](VecF v) { return Sqrt(v); });
   }
 }
 

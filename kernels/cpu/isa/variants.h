@@ -4,10 +4,10 @@
 #include "kernels/cpu/linear.h"
 
 // What each file of this folder defines.
-#define CONCORD_DECLARE_ISA(name)                  \
-  namespace concord::kernels::name {               \
-  extern const KernelTable kTable;                 \
-  const LinearKernel* LinearList(int32_t* count);  \
+#define CONCORD_DECLARE_ISA(name)                 \
+  namespace concord::kernels::name {              \
+  extern const KernelTable kTable;                \
+  const LinearKernel* LinearList(int32_t* count); \
   }
 
 CONCORD_DECLARE_ISA(portable)

@@ -17,8 +17,11 @@ inline bool EncodeBlock(const float* in, Block* block) {
   return IsFiniteBf16(*block);
 }
 
-inline constexpr Packing kPacking = {
-    "bf16", 30, kBlockElems, sizeof(Block), DecodeBlocks<Block, kBlockElems, DecodeBlock>,
-    EncodeBlocks<Block, kBlockElems, EncodeBlock>};
+inline constexpr Packing kPacking = {"bf16",
+                                     30,
+                                     kBlockElems,
+                                     sizeof(Block),
+                                     DecodeBlocks<Block, kBlockElems, DecodeBlock>,
+                                     EncodeBlocks<Block, kBlockElems, EncodeBlock>};
 
 }  // namespace concord::packing::bf16

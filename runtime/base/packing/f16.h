@@ -17,8 +17,11 @@ inline bool EncodeBlock(const float* in, Block* block) {
   return IsFiniteF16(*block);
 }
 
-inline constexpr Packing kPacking = {
-    "f16", 1, kBlockElems, sizeof(Block), DecodeBlocks<Block, kBlockElems, DecodeBlock>,
-    EncodeBlocks<Block, kBlockElems, EncodeBlock>};
+inline constexpr Packing kPacking = {"f16",
+                                     1,
+                                     kBlockElems,
+                                     sizeof(Block),
+                                     DecodeBlocks<Block, kBlockElems, DecodeBlock>,
+                                     EncodeBlocks<Block, kBlockElems, EncodeBlock>};
 
 }  // namespace concord::packing::f16

@@ -77,8 +77,11 @@ inline bool EncodeBlock(const float* in, Block* block) {
   return true;
 }
 
-inline constexpr Packing kPacking = {
-    "mxfp4", 39, kBlockElems, sizeof(Block), DecodeBlocks<Block, kBlockElems, DecodeBlock>,
-    EncodeBlocks<Block, kBlockElems, EncodeBlock>};
+inline constexpr Packing kPacking = {"mxfp4",
+                                     39,
+                                     kBlockElems,
+                                     sizeof(Block),
+                                     DecodeBlocks<Block, kBlockElems, DecodeBlock>,
+                                     EncodeBlocks<Block, kBlockElems, EncodeBlock>};
 
 }  // namespace concord::packing::mxfp4

@@ -30,8 +30,8 @@ struct Packing {
   }
 };
 
-const Packing* Find(const char* name);        // null when unknown
-const Packing* FindGguf(int32_t gguf_type);   // null when unknown
-const Packing* const* All(int32_t* count);    // every packing, sorted by name; lives for ever
+const Packing* Find(const char* name);       // null when unknown
+const Packing* FindGguf(int32_t gguf_type);  // null when unknown
+const Packing* const* All(int32_t* count);   // every packing, sorted by name; lives for ever
 
 }  // namespace concord::packing

@@ -42,8 +42,11 @@ inline bool EncodeBlock(const float* in, Block* block) {
   return true;
 }
 
-inline constexpr Packing kPacking = {
-    "q4_0", 2, kBlockElems, sizeof(Block), DecodeBlocks<Block, kBlockElems, DecodeBlock>,
-    EncodeBlocks<Block, kBlockElems, EncodeBlock>};
+inline constexpr Packing kPacking = {"q4_0",
+                                     2,
+                                     kBlockElems,
+                                     sizeof(Block),
+                                     DecodeBlocks<Block, kBlockElems, DecodeBlock>,
+                                     EncodeBlocks<Block, kBlockElems, EncodeBlock>};
 
 }  // namespace concord::packing::q4_0

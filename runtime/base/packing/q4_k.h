@@ -48,8 +48,11 @@ inline bool EncodeBlock(const float* in, Block* block) {
   return true;
 }
 
-inline constexpr Packing kPacking = {
-    "q4_k", 12, kBlockElems, sizeof(Block), DecodeBlocks<Block, kBlockElems, DecodeBlock>,
-    EncodeBlocks<Block, kBlockElems, EncodeBlock>};
+inline constexpr Packing kPacking = {"q4_k",
+                                     12,
+                                     kBlockElems,
+                                     sizeof(Block),
+                                     DecodeBlocks<Block, kBlockElems, DecodeBlock>,
+                                     EncodeBlocks<Block, kBlockElems, EncodeBlock>};
 
 }  // namespace concord::packing::q4_k

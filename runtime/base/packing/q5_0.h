@@ -43,8 +43,11 @@ inline bool EncodeBlock(const float* in, Block* block) {
   return true;
 }
 
-inline constexpr Packing kPacking = {
-    "q5_0", 6, kBlockElems, sizeof(Block), DecodeBlocks<Block, kBlockElems, DecodeBlock>,
-    EncodeBlocks<Block, kBlockElems, EncodeBlock>};
+inline constexpr Packing kPacking = {"q5_0",
+                                     6,
+                                     kBlockElems,
+                                     sizeof(Block),
+                                     DecodeBlocks<Block, kBlockElems, DecodeBlock>,
+                                     EncodeBlocks<Block, kBlockElems, EncodeBlock>};
 
 }  // namespace concord::packing::q5_0

@@ -102,8 +102,11 @@ inline bool EncodeBlock(const float* in, Block* block) {
   return true;
 }
 
-inline constexpr Packing kPacking = {
-    "q6_k", 14, kBlockElems, sizeof(Block), DecodeBlocks<Block, kBlockElems, DecodeBlock>,
-    EncodeBlocks<Block, kBlockElems, EncodeBlock>};
+inline constexpr Packing kPacking = {"q6_k",
+                                     14,
+                                     kBlockElems,
+                                     sizeof(Block),
+                                     DecodeBlocks<Block, kBlockElems, DecodeBlock>,
+                                     EncodeBlocks<Block, kBlockElems, EncodeBlock>};
 
 }  // namespace concord::packing::q6_k

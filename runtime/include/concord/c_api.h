@@ -34,13 +34,13 @@ typedef struct concord_message {
 
 typedef struct concord_load_options {
   uint32_t struct_size;
-  int32_t threads;         /* 0: as many as this process may use */
-  const char* device;      /* NULL: "cpu" */
-  const char* plugin;      /* path of a backend plugin to load, or NULL */
-  const char* compute;     /* NULL: "fast"; or "exact" */
-  const char* kv_type;     /* NULL: "f16"; f32, bf16, q8_0 */
-  int64_t context_tokens;  /* 0: the model's own limit, at most 8192 */
-  int32_t pin_threads;     /* not 0: one thread a core */
+  int32_t threads;        /* 0: as many as this process may use */
+  const char* device;     /* NULL: "cpu" */
+  const char* plugin;     /* path of a backend plugin to load, or NULL */
+  const char* compute;    /* NULL: "fast"; or "exact" */
+  const char* kv_type;    /* NULL: "f16"; f32, bf16, q8_0 */
+  int64_t context_tokens; /* 0: the model's own limit, at most 8192 */
+  int32_t pin_threads;    /* not 0: one thread a core */
   int32_t reserved;
   /* Called with bytes done and in all while weights are read; may be NULL. */
   void (*on_progress)(void* user, int64_t done_bytes, int64_t total_bytes);
@@ -61,7 +61,7 @@ typedef struct concord_request {
   const char* prompt;
   const int32_t* prompt_tokens; /* used instead of prompt when prompt_token_count is not 0 */
   size_t prompt_token_count;
-  int64_t max_tokens; /* -1: until the model stops or the context is full */
+  int64_t max_tokens;      /* -1: until the model stops or the context is full */
   const char* const* stop; /* texts that end generation */
   size_t stop_count;
   uint64_t seed;
@@ -93,9 +93,8 @@ typedef struct concord_result {
   double decode_seconds;
 } concord_result;
 
-/* One token: its id and the whole UTF-8 characters that became complete with it, valid during the call. id -1 is no token:
- * text that was held back and comes out at the end.
- * Return 0 to go on, anything else to end the request. */
+/* One token: its id and the whole UTF-8 characters that became complete with it, valid during the call. id -1 is no
+ * token: text that was held back and comes out at the end. Return 0 to go on, anything else to end the request. */
 typedef int32_t concord_token_fn(void* user, int32_t id, const char* text, size_t text_bytes);
 
 CONCORD_API const char* concord_version(void);

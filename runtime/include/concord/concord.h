@@ -27,7 +27,7 @@
 namespace concord {
 
 struct LoadProgress {
-  std::string stage;        // "reading weights"
+  std::string stage;  // "reading weights"
   int64_t done_bytes = 0;
   int64_t total_bytes = 0;  // 0: unknown
 };
@@ -93,7 +93,7 @@ struct Sampling {
   int32_t penalty_window = 64;     // how many tokens back "recent" reaches; -1: the whole sequence
   uint64_t seed = 0;
   std::vector<std::pair<int32_t, float>> logit_bias;  // added to logits; -infinity bans
-  int32_t n_logprobs = -1;         // >= 0: report the chosen token's log probability and this many alternatives
+  int32_t n_logprobs = -1;  // >= 0: report the chosen token's log probability and this many alternatives
 };
 
 struct Request {
@@ -102,10 +102,10 @@ struct Request {
   std::optional<bool> add_bos;         // unset: as the model wants
   bool parse_special = true;           // whether "<|im_end|>" in the prompt is that token or its letters
   Sampling sampling;
-  int64_t max_tokens = -1;             // -1: until the model stops or the context is full
-  std::vector<std::string> stop;       // texts that end generation; they are not part of the output
-  std::vector<int32_t> stop_tokens;    // beside the model's own end-of-generation tokens
-  bool ignore_eos = false;             // go on past the model's own
+  int64_t max_tokens = -1;           // -1: until the model stops or the context is full
+  std::vector<std::string> stop;     // texts that end generation; they are not part of the output
+  std::vector<int32_t> stop_tokens;  // beside the model's own end-of-generation tokens
+  bool ignore_eos = false;           // go on past the model's own
 };
 
 struct TokenProbability {
@@ -114,7 +114,7 @@ struct TokenProbability {
 };
 
 struct Token {
-  int32_t id = 0;     // -1: no token, but text that was held back and comes out at the end
+  int32_t id = 0;    // -1: no token, but text that was held back and comes out at the end
   std::string text;  // whole UTF-8 characters that became complete with this token; may be empty
   float logprob = 0;
   std::vector<TokenProbability> top;  // n_logprobs of them, likeliest first
@@ -174,9 +174,9 @@ struct EngineOptions {
 
 struct EngineStats {
   int64_t steps = 0;
-  int64_t prepares = 0;  // times that a program was prepared for new capacities
-  int64_t tokens = 0;    // processed, prompts included
-  double host_seconds = 0;    // outside the device's work
+  int64_t prepares = 0;     // times that a program was prepared for new capacities
+  int64_t tokens = 0;       // processed, prompts included
+  double host_seconds = 0;  // outside the device's work
   double device_seconds = 0;
 };
 

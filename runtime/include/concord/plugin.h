@@ -75,7 +75,8 @@ typedef struct concord_string {
   uint64_t size_bytes;
 } concord_string;
 
-/* FROZEN. `count` elements that lie `stride_bytes` apart. Readers step by the stride and read at most that many bytes. */
+/* FROZEN. `count` elements that lie `stride_bytes` apart. Readers step by the stride and read at most that many bytes.
+ */
 typedef struct concord_array {
   const void* data;
   uint32_t count;
@@ -145,26 +146,26 @@ enum {
 
 typedef struct concord_device_info {
   uint32_t struct_size;
-  uint32_t flags;                /* CONCORD_DEVICE_* */
-  concord_string name;           /* "AMD EPYC 9B14", "NVIDIA H200": for people; lives until shutdown */
-  concord_string kind;           /* "cpu", "gpu", "npu" */
-  concord_string driver;         /* driver and runtime versions, free text */
-  concord_string features;       /* instruction sets or extensions in use, free text */
-  concord_string kv_layout;      /* the packing of paged state it wants; "kv.paged/1" unless it has its own */
-  uint64_t memory_bytes;         /* total device memory; 0 = unknown */
+  uint32_t flags;           /* CONCORD_DEVICE_* */
+  concord_string name;      /* "AMD EPYC 9B14", "NVIDIA H200": for people; lives until shutdown */
+  concord_string kind;      /* "cpu", "gpu", "npu" */
+  concord_string driver;    /* driver and runtime versions, free text */
+  concord_string features;  /* instruction sets or extensions in use, free text */
+  concord_string kv_layout; /* the packing of paged state it wants; "kv.paged/1" unless it has its own */
+  uint64_t memory_bytes;    /* total device memory; 0 = unknown */
   uint64_t max_buffer_bytes;
   uint32_t binding_align_bytes;  /* offsets of bindings are multiples of this */
   uint32_t constant_align_bytes; /* alignment at which a STABLE host pointer can be used in place; 1 = any */
   uint32_t queue_count;
-  uint32_t max_partition_ops;    /* how many ops it wants in one program; 1 = op by op; UINT32_MAX = any */
+  uint32_t max_partition_ops; /* how many ops it wants in one program; 1 = op by op; UINT32_MAX = any */
 } concord_device_info;
 
 typedef struct concord_memory_stats {
   uint32_t struct_size;
   uint32_t reserved;
-  uint64_t used_bytes;  /* by this instance's buffers, constants and programs */
+  uint64_t used_bytes; /* by this instance's buffers, constants and programs */
   uint64_t peak_bytes;
-  uint64_t free_bytes;  /* what could still be allocated, as far as is known */
+  uint64_t free_bytes; /* what could still be allocated, as far as is known */
   uint64_t total_bytes;
 } concord_memory_stats;
 
@@ -216,7 +217,7 @@ typedef struct concord_symbol_value {
 enum {
   CONCORD_ROLE_INPUT = 0,
   CONCORD_ROLE_OUTPUT = 1,
-  CONCORD_ROLE_STATE = 2,    /* read and written in place; lives across submissions */
+  CONCORD_ROLE_STATE = 2, /* read and written in place; lives across submissions */
   CONCORD_ROLE_CONSTANT = 3,
   CONCORD_ROLE_WORKSPACE = 4 /* intermediate value; its place is in concord_prepare_args.value_offsets */
 };
@@ -289,7 +290,9 @@ typedef struct concord_buffer_desc {
 
 enum { CONCORD_MAP_READ = 1u << 0, CONCORD_MAP_WRITE = 1u << 1 };
 
-enum { CONCORD_CONSTANT_STABLE = 1u << 0 /* the host pointer stays valid and unchanged until destroy: use it in place */ };
+enum {
+  CONCORD_CONSTANT_STABLE = 1u << 0 /* the host pointer stays valid and unchanged until destroy: use it in place */
+};
 
 /* A weight: `rows` rows of `cols` elements, each row row_stride_bytes after the one before. A slice of a larger tensor
  * is expressed by pointer, rows and stride. */
@@ -310,9 +313,9 @@ typedef struct concord_constant_desc {
 typedef struct concord_constant_blob {
   uint32_t struct_size;
   uint32_t reserved;
-  const void* data;     /* owned by the constant */
-  uint64_t size_bytes;  /* 0: it is used in place, there is nothing worth keeping */
-  uint64_t key;         /* changes whenever the plugin packs differently */
+  const void* data;    /* owned by the constant */
+  uint64_t size_bytes; /* 0: it is used in place, there is nothing worth keeping */
+  uint64_t key;        /* changes whenever the plugin packs differently */
 } concord_constant_blob;
 
 /* ---- Programs --------------------------------------------------------------------------------------------------- */
@@ -331,14 +334,15 @@ typedef struct concord_binding {
  * the order of concord_program_desc.ops. Running the ops in that order is right as it stands. A device that starts an
  * op before all earlier ones have finished must derive the hazards from the ranges itself: before an op writes a value,
  * every earlier op that reads or writes a value whose range overlaps it must have finished. No op's output overlaps its
- * own inputs. The same holds for a state: a writer waits for the earlier readers of all values that share its storage. */
+ * own inputs. The same holds for a state: a writer waits for the earlier readers of all values that share its storage.
+ */
 typedef struct concord_prepare_args {
   uint32_t struct_size;
   uint32_t reserved;
-  concord_array capacities;       /* concord_symbol_value: the most that any submission will use; every symbol once */
-  concord_array bindings;         /* concord_binding: constants, and whatever stays the same in every submission */
-  concord_array value_offsets;    /* uint64_t a value: its place in the workspace, or CONCORD_NO_OFFSET */
-  uint64_t planned_bytes;         /* how much of the workspace the host's plan uses */
+  concord_array capacities;    /* concord_symbol_value: the most that any submission will use; every symbol once */
+  concord_array bindings;      /* concord_binding: constants, and whatever stays the same in every submission */
+  concord_array value_offsets; /* uint64_t a value: its place in the workspace, or CONCORD_NO_OFFSET */
+  uint64_t planned_bytes;      /* how much of the workspace the host's plan uses */
 } concord_prepare_args;
 
 typedef struct concord_prepare_result {
@@ -397,8 +401,8 @@ typedef struct concord_plugin_api {
   uint32_t struct_size;
   uint32_t abi_major; /* CONCORD_ABI_MAJOR that the plugin was built with */
   uint32_t abi_minor;
-  int32_t sanitizer;              /* CONCORD_SANITIZER_* that the plugin was built with */
-  concord_string name;            /* "vulkan": the first part of device names */
+  int32_t sanitizer;   /* CONCORD_SANITIZER_* that the plugin was built with */
+  concord_string name; /* "vulkan": the first part of device names */
   concord_string vendor;
   concord_string version;         /* the plugin's own */
   concord_string runtime_version; /* vendor runtime it was built for; "" = none */

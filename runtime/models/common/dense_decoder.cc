@@ -21,9 +21,9 @@ struct Rotary {
 absl::Status CheckSizes(const Params& p) {
   for (int64_t size : {p.n_layers, p.d_model, p.n_heads, p.n_kv_heads, p.d_head, p.d_ff}) {
     if (size <= 0 || size > (int64_t{1} << 24)) {
-      return absl::InvalidArgumentError(absl::StrCat("the settings give ", p.n_layers, " layers of width ", p.d_model, " with ",
-                                                     p.n_heads, " heads (", p.n_kv_heads, " for keys) of ", p.d_head,
-                                                     " and a feed-forward width of ", p.d_ff, "; all must be positive"));
+      return absl::InvalidArgumentError(absl::StrCat(
+          "the settings give ", p.n_layers, " layers of width ", p.d_model, " with ", p.n_heads, " heads (",
+          p.n_kv_heads, " for keys) of ", p.d_head, " and a feed-forward width of ", p.d_ff, "; all must be positive"));
     }
   }
   return absl::OkStatus();
@@ -33,7 +33,8 @@ absl::StatusOr<std::string> Activation(const loader::Config& config) {
   CONCORD_ASSIGN_OR_RETURN(const std::string act, config.StringOr({"", "hidden_act|hidden_activation"}, "silu"));
   if (act == "silu" || act == "swish") return std::string("silu");
   if (act == "gelu_pytorch_tanh" || act == "gelu_new") return std::string("gelu_tanh");
-  return absl::UnimplementedError(absl::StrCat("hidden_act is '", act, "'; Concord knows silu and gelu_pytorch_tanh here"));
+  return absl::UnimplementedError(
+      absl::StrCat("hidden_act is '", act, "'; Concord knows silu and gelu_pytorch_tanh here"));
 }
 
 absl::StatusOr<Params> ReadParams(const loader::Config& c, const DenseStyle& style) {
@@ -42,7 +43,8 @@ absl::StatusOr<Params> ReadParams(const loader::Config& c, const DenseStyle& sty
   CONCORD_ASSIGN_OR_RETURN(p.d_model, c.RequireInt({"embedding_length", "hidden_size"}));
   CONCORD_ASSIGN_OR_RETURN(p.n_heads, c.RequireInt({"attention.head_count", "num_attention_heads"}));
   CONCORD_ASSIGN_OR_RETURN(p.n_kv_heads, c.IntOr({"attention.head_count_kv", "num_key_value_heads"}, p.n_heads));
-  CONCORD_ASSIGN_OR_RETURN(p.d_head, c.IntOr({"attention.key_length", "head_dim"}, p.n_heads > 0 ? p.d_model / p.n_heads : 0));
+  CONCORD_ASSIGN_OR_RETURN(p.d_head,
+                           c.IntOr({"attention.key_length", "head_dim"}, p.n_heads > 0 ? p.d_model / p.n_heads : 0));
   CONCORD_ASSIGN_OR_RETURN(p.d_ff, c.RequireInt({"feed_forward_length", "intermediate_size"}));
   CONCORD_ASSIGN_OR_RETURN(p.n_rot, c.IntOr({"rope.dimension_count", ""}, p.d_head));
   CONCORD_ASSIGN_OR_RETURN(const double partial, c.FloatOr({"", "partial_rotary_factor"}, 1));
@@ -111,7 +113,8 @@ absl::StatusOr<graph::Module> BuildDenseDecoder(const loader::ModelSource& sourc
   m.EndLayer();
   x = m.RmsNorm(m.OutputRows(x), {"norm", "output_norm"}, p.d_model, p.norm_eps);
   const bool tied = p.tied || !m.Has(kHead);
-  m.g().Output("logits", tied ? m.g().Apply1("linear", {{"x", x}, {"w", table}}) : m.Linear(x, kHead, p.d_model, n_vocab));
+  m.g().Output("logits",
+               tied ? m.g().Apply1("linear", {{"x", x}, {"w", table}}) : m.Linear(x, kHead, p.d_model, n_vocab));
   return m.Finish(n_vocab, p.max_context);
 }
 

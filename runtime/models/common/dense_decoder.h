@@ -10,9 +10,9 @@ struct DenseStyle {
   // How rotary pairs lie in GGUF files: "norm" where the converter permuted q and k rows (llama), else "neox".
   // Hugging Face files are always "neox" (rotate_half).
   const char* gguf_rope_kind = "neox";
-  bool qk_norm = false;       // RMSNorm of every q and k head before the rotation
-  double rope_base = 10000;   // where the file does not say
-  double norm_eps = 1e-6;     // where the file does not say
+  bool qk_norm = false;      // RMSNorm of every q and k head before the rotation
+  double rope_base = 10000;  // where the file does not say
+  double norm_eps = 1e-6;    // where the file does not say
 };
 
 // Builds the whole module; biases are used wherever the file has them.

@@ -46,7 +46,8 @@ int64_t ModelBuilder::Rows(WeightName name) const {
   return tensor == nullptr || tensor->dims.empty() ? -1 : tensor->dims[0];
 }
 
-ValueId ModelBuilder::Weight(WeightName name, std::vector<int64_t> dims, graph::WeightSource source, const char* suffix) {
+ValueId ModelBuilder::Weight(WeightName name, std::vector<int64_t> dims, graph::WeightSource source,
+                             const char* suffix) {
   if (!g_.ok()) return kNoValue;
   source.tensor = FileName(name, suffix);
   absl::StatusOr<const loader::Tensor*> found = source_.Require(source.tensor);
@@ -69,7 +70,8 @@ ValueId ModelBuilder::Weight(WeightName name, std::vector<int64_t> dims, graph::
   ops::TensorType type{vector ? packing::Find("f32") : tensor.type, {dims.begin(), dims.end()}, ""};
   // Named as in Hugging Face files whatever the format, so that listings of one architecture read alike.
   std::string value_name = absl::StrCat(name.huggingface, suffix);
-  if (source.row_count >= 0) absl::StrAppend(&value_name, "[", source.row_begin, ":", source.row_begin + source.row_count, "]");
+  if (source.row_count >= 0)
+    absl::StrAppend(&value_name, "[", source.row_begin, ":", source.row_begin + source.row_count, "]");
   return g_.Weight(value_name, std::move(type), std::move(source));
 }
 

@@ -47,14 +47,16 @@ class ModelBuilder {
 
   ValueId Embed(ValueId ids, ValueId table);
   // x W^T, plus the bias where the file has one.
-  ValueId Linear(ValueId x, WeightName name, int64_t in, int64_t out, int64_t heads = 0, graph::WeightSource source = {});
+  ValueId Linear(ValueId x, WeightName name, int64_t in, int64_t out, int64_t heads = 0,
+                 graph::WeightSource source = {});
   ValueId RmsNorm(ValueId x, WeightName name, int64_t width, double eps);
   ValueId LayerNorm(ValueId x, WeightName name, int64_t width, double eps);
   // `inv_freq` is a Table of the same RopeTable that attn_factor comes from.
   ValueId Rope(ValueId x, ValueId inv_freq, double attn_factor, const char* kind);
   ValueId Add(ValueId a, ValueId b);
   // down(act(gate x) · up x)
-  ValueId GatedFfn(ValueId x, WeightName gate, WeightName up, WeightName down, int64_t d, int64_t d_ff, const char* act);
+  ValueId GatedFfn(ValueId x, WeightName gate, WeightName up, WeightName down, int64_t d, int64_t d_ff,
+                   const char* act);
   // Keeps the rows whose logits are wanted.
   ValueId OutputRows(ValueId x);
 
@@ -69,7 +71,7 @@ class ModelBuilder {
   const loader::ModelSource& source_;
   BuildOptions options_;
   graph::Builder g_;
-  std::string prefix_;                  // of Hugging Face names
+  std::string prefix_;                 // of Hugging Face names
   std::string layer_hf_, layer_gguf_;  // of the present layer
 };
 

@@ -17,7 +17,7 @@ constexpr Names kContext = {"context_length", "max_position_embeddings|n_positio
 struct Scaling {
   const ModelSource& source;
   int64_t n_rot;
-  int64_t context;   // tokens that the table is made for
+  int64_t context;  // tokens that the table is made for
   double base = 0;
   double factor = 1;
   double original = 0;
@@ -74,8 +74,9 @@ absl::Status Llama3(Scaling* s) {
   CONCORD_ASSIGN_OR_RETURN(const double low, config.FloatOr({"", "rope_scaling.low_freq_factor"}, 1));
   CONCORD_ASSIGN_OR_RETURN(const double high, config.FloatOr({"", "rope_scaling.high_freq_factor"}, 4));
   if (!(s->original > 0) || !(low > 0) || !(high > 0)) {
-    return absl::InvalidArgumentError("rope_scaling of type llama3 needs a positive original_max_position_embeddings, "
-                                      "low_freq_factor and high_freq_factor");
+    return absl::InvalidArgumentError(
+        "rope_scaling of type llama3 needs a positive original_max_position_embeddings, "
+        "low_freq_factor and high_freq_factor");
   }
   for (double& inv : s->inv) {
     const double wavelength = 2 * M_PI / inv;
@@ -93,12 +94,15 @@ double YarnMagnitude(double factor, double mscale) { return factor > 1 ? 0.1 * m
 
 absl::Status Yarn(Scaling* s) {
   const loader::Config& config = s->source.config();
-  CONCORD_ASSIGN_OR_RETURN(const double fast, config.FloatOr({"rope.scaling.yarn_beta_fast", "rope_scaling.beta_fast"}, 32));
-  CONCORD_ASSIGN_OR_RETURN(const double slow, config.FloatOr({"rope.scaling.yarn_beta_slow", "rope_scaling.beta_slow"}, 1));
+  CONCORD_ASSIGN_OR_RETURN(const double fast,
+                           config.FloatOr({"rope.scaling.yarn_beta_fast", "rope_scaling.beta_fast"}, 32));
+  CONCORD_ASSIGN_OR_RETURN(const double slow,
+                           config.FloatOr({"rope.scaling.yarn_beta_slow", "rope_scaling.beta_slow"}, 1));
   CONCORD_ASSIGN_OR_RETURN(const bool truncate, config.BoolOr({"", "rope_scaling.truncate"}, true));
   CONCORD_ASSIGN_OR_RETURN(const double mscale, config.FloatOr({"", "rope_scaling.mscale"}, 0));
   CONCORD_ASSIGN_OR_RETURN(const double mscale_all, config.FloatOr({"", "rope_scaling.mscale_all_dim"}, 0));
-  CONCORD_ASSIGN_OR_RETURN(const double attn, config.FloatOr({"rope.scaling.attn_factor", "rope_scaling.attention_factor"}, 0));
+  CONCORD_ASSIGN_OR_RETURN(const double attn,
+                           config.FloatOr({"rope.scaling.attn_factor", "rope_scaling.attention_factor"}, 0));
   if (!(s->original > 0)) {
     CONCORD_ASSIGN_OR_RETURN(s->original, config.RequireFloat(kContext));
   }
@@ -137,7 +141,8 @@ absl::Status LongRope(Scaling* s) {
     if (!factors.has_value()) return absl::InvalidArgumentError(absl::StrCat(names.hf, " is missing"));
     CONCORD_RETURN_IF_ERROR(DivideBy(*factors, names.hf, s));
   }
-  CONCORD_ASSIGN_OR_RETURN(const double attn, config.FloatOr({"rope.scaling.attn_factor", "rope_scaling.attention_factor"}, 0));
+  CONCORD_ASSIGN_OR_RETURN(const double attn,
+                           config.FloatOr({"rope.scaling.attn_factor", "rope_scaling.attention_factor"}, 0));
   const double growth = s->original > 0 ? std::max(trained / s->original, s->factor) : s->factor;
   s->attn_factor = attn > 0 ? attn : growth > 1 ? std::sqrt(1 + std::log(growth) / std::log(s->original)) : 1;
   return absl::OkStatus();
@@ -147,8 +152,8 @@ struct Kind {
   const char* name;
   absl::Status (*apply)(Scaling*);
 };
-constexpr Kind kKinds[] = {{"dynamic", Dynamic}, {"linear", Linear},     {"llama3", Llama3},
-                           {"longrope", LongRope}, {"su", LongRope}, {"yarn", Yarn}};
+constexpr Kind kKinds[] = {{"dynamic", Dynamic},   {"linear", Linear}, {"llama3", Llama3},
+                           {"longrope", LongRope}, {"su", LongRope},   {"yarn", Yarn}};
 
 absl::Status Apply(const std::string& type, Scaling* s) {
   if (type.empty() || type == "none" || type == "default") return absl::OkStatus();
@@ -181,7 +186,8 @@ absl::StatusOr<RopeTable> MakeRopeTable(const ModelSource& source, int64_t n_rot
   s.inv = Frequencies(s.base, n_rot);
   CONCORD_RETURN_IF_ERROR(Apply(type, &s));
   // GGUF keeps the llama3 scaling as a tensor of divisors.
-  if (config.dialect() == loader::Config::Dialect::kGguf) CONCORD_RETURN_IF_ERROR(DivideByTensor("rope_freqs.weight", &s));
+  if (config.dialect() == loader::Config::Dialect::kGguf)
+    CONCORD_RETURN_IF_ERROR(DivideByTensor("rope_freqs.weight", &s));
   RopeTable table;
   table.inv_freq.assign(s.inv.begin(), s.inv.end());
   table.attn_factor = s.attn_factor;

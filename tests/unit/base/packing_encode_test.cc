@@ -41,9 +41,9 @@ TEST(PackingEncode, TakesUnalignedBlocksAndWritesNoMore) {
 TEST(PackingEncode, ErrorOfGaussianValuesIsWhatTheBitsAllow) {
   // Relative root mean square error. A uniform quantiser of b bits over +-3 deviations has about 6 / 2^b / sqrt(12).
   const std::map<std::string, double> bounds = {
-      {"f32", 0},       {"f16", 0.0003}, {"bf16", 0.002},  {"q8_0", 0.0058}, {"q6_k", 0.018},
-      {"q5_k", 0.037},  {"q5_1", 0.04},  {"q5_0", 0.045},  {"q4_k", 0.0745}, {"q4_1", 0.081},
-      {"q4_0", 0.09},   {"iq4_nl", 0.08}, {"mxfp4", 0.115},
+      {"f32", 0},      {"f16", 0.0003},  {"bf16", 0.002},  {"q8_0", 0.0058}, {"q6_k", 0.018},
+      {"q5_k", 0.037}, {"q5_1", 0.04},   {"q5_0", 0.045},  {"q4_k", 0.0745}, {"q4_1", 0.081},
+      {"q4_0", 0.09},  {"iq4_nl", 0.08}, {"mxfp4", 0.115},
   };
   for (const Packing* packing : Writable()) {
     ASSERT_TRUE(bounds.count(packing->name)) << packing->name;

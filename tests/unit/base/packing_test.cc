@@ -134,13 +134,13 @@ TEST(PackingTable, HasTheTypesOfGguf) {
     bool writes;
   };
   const std::vector<Row> rows = {
-      {"bf16", 30, 1, 2, true},      {"f16", 1, 1, 2, true},       {"f32", 0, 1, 4, true},
-      {"i32", 26, 1, 4, false},      {"i64", 27, 1, 8, false},     {"i8", 24, 1, 1, false},
-      {"iq4_nl", 20, 32, 18, true},  {"iq4_xs", 23, 256, 136, false}, {"mxfp4", 39, 32, 17, true},
-      {"q2_k", 10, 256, 84, false},  {"q3_k", 11, 256, 110, false}, {"q4_0", 2, 32, 18, true},
-      {"q4_1", 3, 32, 20, true},     {"q4_k", 12, 256, 144, true}, {"q5_0", 6, 32, 22, true},
-      {"q5_1", 7, 32, 24, true},     {"q5_k", 13, 256, 176, true}, {"q6_k", 14, 256, 210, true},
-      {"q8_0", 8, 32, 34, true},     {"u8", -1, 1, 1, false},
+      {"bf16", 30, 1, 2, true},     {"f16", 1, 1, 2, true},          {"f32", 0, 1, 4, true},
+      {"i32", 26, 1, 4, false},     {"i64", 27, 1, 8, false},        {"i8", 24, 1, 1, false},
+      {"iq4_nl", 20, 32, 18, true}, {"iq4_xs", 23, 256, 136, false}, {"mxfp4", 39, 32, 17, true},
+      {"q2_k", 10, 256, 84, false}, {"q3_k", 11, 256, 110, false},   {"q4_0", 2, 32, 18, true},
+      {"q4_1", 3, 32, 20, true},    {"q4_k", 12, 256, 144, true},    {"q5_0", 6, 32, 22, true},
+      {"q5_1", 7, 32, 24, true},    {"q5_k", 13, 256, 176, true},    {"q6_k", 14, 256, 210, true},
+      {"q8_0", 8, 32, 34, true},    {"u8", -1, 1, 1, false},
   };
   for (const Row& row : rows) {
     SCOPED_TRACE(row.name);

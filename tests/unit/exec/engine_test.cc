@@ -56,9 +56,10 @@ TEST(Engine, OneRequestAloneAndAmongSevenOthersGiveTheSameTokens) {
     EXPECT_EQ(alone.back().size(), 60u);
   }
   // Together, with prompts cut into small pieces, and with so little KV that some are put off and computed again.
-  for (const EngineOptions& options : {EngineOptions{.max_tokens_in_flight = 512, .max_sequences = 8},
-                                       EngineOptions{.max_tokens_in_flight = 13, .max_sequences = 8},
-                                       EngineOptions{.max_tokens_in_flight = 64, .max_sequences = 8, .kv_tokens = 100}}) {
+  for (const EngineOptions& options :
+       {EngineOptions{.max_tokens_in_flight = 512, .max_sequences = 8},
+        EngineOptions{.max_tokens_in_flight = 13, .max_sequences = 8},
+        EngineOptions{.max_tokens_in_flight = 64, .max_sequences = 8, .kv_tokens = 100}}) {
     auto engine = Engine::Create(model, options);
     ASSERT_TRUE(engine.ok()) << engine.status();
     std::vector<Stream> streams;
@@ -153,7 +154,8 @@ TEST(Engine, BadRequestsAreStatuses) {
 
 TEST(Model, BadOptionsAreStatuses) {
   EXPECT_EQ(Model::Load(kTiny, {.devices = {"tpu:9"}}).status().code(), absl::StatusCode::kNotFound);
-  EXPECT_THAT(std::string(Model::Load(kTiny, {.kv_type = "q3"}).status().message()), HasSubstr("want f32, f16, bf16 or q8_0"));
+  EXPECT_THAT(std::string(Model::Load(kTiny, {.kv_type = "q3"}).status().message()),
+              HasSubstr("want f32, f16, bf16 or q8_0"));
   EXPECT_FALSE(Model::Load(kTiny, {.compute = "slow"}).ok());
   EXPECT_FALSE(Model::Load("synthetic:none").ok());
   EXPECT_EQ(Model::Load("/nonexistent/x.gguf").status().code(), absl::StatusCode::kNotFound);
@@ -181,13 +183,14 @@ TEST(Engine, ScoreAgreesWithGeneration) {
   auto stream = engine->Generate(request);
   const std::vector<int32_t> next = Ids(*stream);
   int32_t best = -1;
-  const absl::Status status = engine->Score(request.prompt_tokens, [&](int64_t first, int64_t count, const float* logits) {
-    if (first + count == 70) {
-      const float* row = logits + (count - 1) * 512;
-      best = static_cast<int32_t>(std::max_element(row, row + 512) - row);
-    }
-    return true;
-  });
+  const absl::Status status =
+      engine->Score(request.prompt_tokens, [&](int64_t first, int64_t count, const float* logits) {
+        if (first + count == 70) {
+          const float* row = logits + (count - 1) * 512;
+          best = static_cast<int32_t>(std::max_element(row, row + 512) - row);
+        }
+        return true;
+      });
   EXPECT_TRUE(status.ok()) << status;
   EXPECT_EQ(best, next[0]);
 }

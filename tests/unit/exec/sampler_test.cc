@@ -72,10 +72,12 @@ TEST_P(Distribution, DrawsWhatTheDefinitionAllowsAsOftenAsItSays) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(All, Distribution, testing::Values(
-    Sampling{.temperature = 1, .top_k = 0, .top_p = 1}, Sampling{.temperature = 0.7f, .top_k = 5, .top_p = 1},
-    Sampling{.temperature = 1.5f, .top_k = 0, .top_p = 0.8f}, Sampling{.temperature = 1, .top_k = 0, .top_p = 1, .min_p = 0.1f},
-    Sampling{.temperature = 1.2f, .top_k = 40, .top_p = 0.9f, .min_p = 0.05f}));
+INSTANTIATE_TEST_SUITE_P(All, Distribution,
+                         testing::Values(Sampling{.temperature = 1, .top_k = 0, .top_p = 1},
+                                         Sampling{.temperature = 0.7f, .top_k = 5, .top_p = 1},
+                                         Sampling{.temperature = 1.5f, .top_k = 0, .top_p = 0.8f},
+                                         Sampling{.temperature = 1, .top_k = 0, .top_p = 1, .min_p = 0.1f},
+                                         Sampling{.temperature = 1.2f, .top_k = 40, .top_p = 0.9f, .min_p = 0.05f}));
 
 TEST(Sampler, GreedyTakesTheLowestOfEqualsAndIgnoresNan) {
   std::vector<float> logits = {1, NAN, 7, 7, -3};
@@ -97,7 +99,11 @@ TEST(Sampler, SeedAndPositionDecideTheDraw) {
 }
 
 TEST(Sampler, PenaltiesAndBias) {
-  Sampling s = {.temperature = 0, .repeat_penalty = 2, .presence_penalty = 0.5f, .frequency_penalty = 1, .logit_bias = {{3, 100}}};
+  Sampling s = {.temperature = 0,
+                .repeat_penalty = 2,
+                .presence_penalty = 0.5f,
+                .frequency_penalty = 1,
+                .logit_bias = {{3, 100}}};
   std::vector<float> logits = {4, -4, 1, -98};
   const std::vector<int32_t> history = {0, 0, 1};
   EXPECT_EQ(Sampler(s).Choose(absl::MakeSpan(logits), history).id, 3);

@@ -91,12 +91,22 @@ void RunAll(const Scheduler::Options& options, int n_requests, int max_tokens, i
   }
 }
 
-TEST(Scheduler, OneRequest) { RunAll({.max_tokens = 8, .max_seqs = 4, .block_tokens = 4, .max_blocks = 16, .n_blocks = 16}, 1, 20, 64); }
-TEST(Scheduler, ManyAtOnce) { RunAll({.max_tokens = 32, .max_seqs = 8, .block_tokens = 4, .max_blocks = 16, .n_blocks = 128}, 20, 20, 64); }
-TEST(Scheduler, LongPromptsGoInPieces) { RunAll({.max_tokens = 3, .max_seqs = 3, .block_tokens = 4, .max_blocks = 16, .n_blocks = 64}, 9, 10, 64); }
+TEST(Scheduler, OneRequest) {
+  RunAll({.max_tokens = 8, .max_seqs = 4, .block_tokens = 4, .max_blocks = 16, .n_blocks = 16}, 1, 20, 64);
+}
+TEST(Scheduler, ManyAtOnce) {
+  RunAll({.max_tokens = 32, .max_seqs = 8, .block_tokens = 4, .max_blocks = 16, .n_blocks = 128}, 20, 20, 64);
+}
+TEST(Scheduler, LongPromptsGoInPieces) {
+  RunAll({.max_tokens = 3, .max_seqs = 3, .block_tokens = 4, .max_blocks = 16, .n_blocks = 64}, 9, 10, 64);
+}
 // Blocks for little more than one sequence: the young are put off and come back with the same tokens.
-TEST(Scheduler, TooFewBlocksForAll) { RunAll({.max_tokens = 16, .max_seqs = 6, .block_tokens = 4, .max_blocks = 12, .n_blocks = 14}, 12, 20, 48); }
-TEST(Scheduler, JustOneSequenceOfBlocks) { RunAll({.max_tokens = 5, .max_seqs = 4, .block_tokens = 3, .max_blocks = 16, .n_blocks = 16}, 6, 20, 48); }
+TEST(Scheduler, TooFewBlocksForAll) {
+  RunAll({.max_tokens = 16, .max_seqs = 6, .block_tokens = 4, .max_blocks = 12, .n_blocks = 14}, 12, 20, 48);
+}
+TEST(Scheduler, JustOneSequenceOfBlocks) {
+  RunAll({.max_tokens = 5, .max_seqs = 4, .block_tokens = 3, .max_blocks = 16, .n_blocks = 16}, 6, 20, 48);
+}
 
 TEST(Scheduler, CancelledRequestsGiveTheirBlocksBack) {
   Scheduler scheduler({.max_tokens = 8, .max_seqs = 2, .block_tokens = 4, .max_blocks = 4, .n_blocks = 4});

@@ -29,7 +29,8 @@ TEST(StepRunner, DecodeStepsNeitherPrepareNorAllocate) {
   auto model = LoadedModel::Load("synthetic:tiny:q4_k_m", {.context_tokens = 4300});
   ASSERT_TRUE(model.ok()) << model.status();
   const int64_t max_blocks = (4300 + (*model)->block_tokens() - 1) / (*model)->block_tokens();
-  auto runner = StepRunner::Create(*model, {.n_tokens = 64, .n_seqs = 4, .n_outputs = 4, .n_blocks = max_blocks, .max_blocks = max_blocks});
+  auto runner = StepRunner::Create(
+      *model, {.n_tokens = 64, .n_seqs = 4, .n_outputs = 4, .n_blocks = max_blocks, .max_blocks = max_blocks});
   ASSERT_TRUE(runner.ok()) << runner.status();
   std::vector<int32_t> tokens(4300), blocks(max_blocks);
   for (int64_t b = 0; b < max_blocks; ++b) blocks[b] = static_cast<int32_t>(b);

@@ -10,7 +10,8 @@ namespace {
 // Whatever the pieces, the output is the text before the first stop string.
 TEST(StopMatcher, AnyCutGivesTheSame) {
   const std::string text = "aab<en<end>aabbab<end>ab";
-  const std::vector<std::vector<std::string>> stop_sets = {{}, {"<end>"}, {"bba"}, {"ab<", "<end>"}, {"never"}, {"aa", ""}};
+  const std::vector<std::vector<std::string>> stop_sets = {{},        {"<end>"}, {"bba"}, {"ab<", "<end>"},
+                                                           {"never"}, {"aa", ""}};
   std::mt19937 rng(3);
   for (const auto& stops : stop_sets) {
     size_t want = text.size();

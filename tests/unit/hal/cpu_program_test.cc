@@ -107,8 +107,18 @@ struct Model {
     p.Op("fused_linear_glu", {end, p.Weight(Q80(), kHidden, kWidth), p.Weight(Q80(), kHidden, kWidth)}, {fused});
     p.Op("linear", {fused, p.Weight(Q80(), kWidth, kHidden)}, {down});
     p.Op("linear", {down, table}, {logits});
-    Plan({{x, 0}, {h, 1}, {gate, 2}, {up, 3}, {side, 4}, {mixed, 5}, {back, 1}, {sum, 2}, {last, 3}, {end, 4},
-          {fused, 5}, {down, 1}});
+    Plan({{x, 0},
+          {h, 1},
+          {gate, 2},
+          {up, 3},
+          {side, 4},
+          {mixed, 5},
+          {back, 1},
+          {sum, 2},
+          {last, 3},
+          {end, 4},
+          {fused, 5},
+          {down, 1}});
   }
 
   void Plan(std::vector<std::pair<uint32_t, uint64_t>> places) {
@@ -180,7 +190,8 @@ class Runner {
     const bool blocks = v.type.block_elems > 1;
     int64_t elems = 1;
     for (uint32_t d = 0; d < v.rank; ++d) elems *= v.dims[d].value;
-    std::vector<char>& bytes = weights_.emplace_back(static_cast<size_t>(elems / v.type.block_elems * v.type.block_bytes));
+    std::vector<char>& bytes =
+        weights_.emplace_back(static_cast<size_t>(elems / v.type.block_elems * v.type.block_bytes));
     if (blocks) {
       for (char& b : bytes) b = static_cast<char>(rng());
       const uint16_t scale = 0x1C00;  // 2^-8 as f16

@@ -86,12 +86,15 @@ TEST(TaskArenaTest, HelpersDoCome) {
     struct Meet {
       std::atomic<uint32_t> here{0};
     } meet;
-    arena.ParallelRun(3, [](void* arg, uint32_t, int32_t) {
-      Meet& m = *static_cast<Meet*>(arg);
-      ++m.here;
-      const auto until = std::chrono::steady_clock::now() + std::chrono::milliseconds(20);
-      while (m.here < 3 && std::chrono::steady_clock::now() < until) std::this_thread::yield();
-    }, &meet);
+    arena.ParallelRun(
+        3,
+        [](void* arg, uint32_t, int32_t) {
+          Meet& m = *static_cast<Meet*>(arg);
+          ++m.here;
+          const auto until = std::chrono::steady_clock::now() + std::chrono::milliseconds(20);
+          while (m.here < 3 && std::chrono::steady_clock::now() < until) std::this_thread::yield();
+        },
+        &meet);
     came = meet.here == 3;
   }
   EXPECT_TRUE(came);

@@ -32,7 +32,8 @@ struct Sequence {
     std::vector<float> v_rows = RandomFloats(rng, o.length * o.kv_heads * o.d_v);
     std::vector<int64_t> slots(static_cast<size_t>(o.length));
     for (int64_t t = 0; t < o.length; ++t) {
-      slots[static_cast<size_t>(t)] = table[static_cast<size_t>(t / o.block_tokens)] * o.block_tokens + t % o.block_tokens;
+      slots[static_cast<size_t>(t)] =
+          table[static_cast<size_t>(t / o.block_tokens)] * o.block_tokens + t % o.block_tokens;
     }
     Append(isa, k, k_rows, slots);
     Append(isa, v, v_rows, slots);
@@ -47,7 +48,9 @@ struct Sequence {
     cache.n_kv_heads = options.kv_heads;
     cache.block_tokens = options.block_tokens;
     cache.d = d;
-    bytes->assign(static_cast<size_t>((2 * n_blocks + 1) * options.kv_heads * options.block_tokens * KvRowBytes(cache.type, d)), 0xff);
+    bytes->assign(
+        static_cast<size_t>((2 * n_blocks + 1) * options.kv_heads * options.block_tokens * KvRowBytes(cache.type, d)),
+        0xff);
     cache.blocks = bytes->data();
     return cache;
   }
@@ -68,8 +71,8 @@ struct Sequence {
     const int64_t row = (block * cache.n_kv_heads + head) * cache.block_tokens + position % cache.block_tokens;
     const packing::Packing* packing = packing::Find(kPackings[static_cast<int>(cache.type)]);
     std::vector<float> out(static_cast<size_t>(cache.d));
-    packing->decode(static_cast<const uint8_t*>(cache.blocks) + row * KvRowBytes(cache.type, cache.d), cache.d / packing->block_elems,
-                    out.data());
+    packing->decode(static_cast<const uint8_t*>(cache.blocks) + row * KvRowBytes(cache.type, cache.d),
+                    cache.d / packing->block_elems, out.data());
     return out;
   }
 
@@ -98,8 +101,9 @@ struct Sequence {
     std::vector<float> out(positions.size() * static_cast<size_t>(heads * options.d_v), 3.0f);
     for (int64_t h = 0; h < options.kv_heads; ++h) {
       for (size_t i = 0; i < positions.size(); i += at_once) {
-        const std::vector<int32_t> some(positions.begin() + static_cast<int64_t>(i),
-                                        positions.begin() + static_cast<int64_t>(std::min(positions.size(), i + at_once)));
+        const std::vector<int32_t> some(
+            positions.begin() + static_cast<int64_t>(i),
+            positions.begin() + static_cast<int64_t>(std::min(positions.size(), i + at_once)));
         AttentionTile tile = Tile(h, some, &out);
         tile.q = q.data() + positions[0] * tile.q_stride + static_cast<int64_t>(i) * tile.q_stride;
         tile.out += static_cast<int64_t>(i) * tile.out_stride;

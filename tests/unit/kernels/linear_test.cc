@@ -16,7 +16,8 @@ constexpr float kGuard = 12345.0f;
 
 // A product of random operands, whole, with strides and weights at an odd address.
 struct Problem {
-  Problem(uint32_t seed, const char* packing_name, const char* arithmetic_name, int64_t n_rows, int64_t n_cols, int64_t m_rows)
+  Problem(uint32_t seed, const char* packing_name, const char* arithmetic_name, int64_t n_rows, int64_t n_cols,
+          int64_t m_rows)
       : packing(packing::Find(packing_name)), arithmetic(arithmetic_name), n(n_rows), k(n_cols), m(m_rows) {
     std::mt19937 rng(seed);
     row_bytes = packing->Bytes(k);
@@ -117,7 +118,8 @@ class LinearTest : public testing::TestWithParam<Case> {
   // A k that is whole blocks, with a tail of chunks and lanes where the packing allows one.
   int64_t SomeK(std::mt19937& rng) const {
     const int64_t elems = packing::Find(GetParam().packing.c_str())->block_elems;
-    return elems == 1 ? 1 + static_cast<int64_t>(rng() % 300) : elems * (1 + static_cast<int64_t>(rng() % 5) * (elems == 32 ? 3 : 1));
+    return elems == 1 ? 1 + static_cast<int64_t>(rng() % 300)
+                      : elems * (1 + static_cast<int64_t>(rng() % 5) * (elems == 32 ? 3 : 1));
   }
   Problem Make(uint32_t seed, int64_t n, int64_t k, int64_t m) const {
     return Problem(seed, GetParam().packing.c_str(), GetParam().arithmetic, n, k, m);
@@ -141,7 +143,8 @@ TEST_P(LinearTest, AgreesWithFloat64) {
           double want = with_bias ? p.bias[static_cast<size_t>(j)] : 0.0;
           double size = std::fabs(want);
           for (int64_t c = 0; c < p.k; ++c) {
-            const double term = double{p.decoded[static_cast<size_t>(j * p.k + c)]} * p.x_f32[static_cast<size_t>(i * p.k + c)];
+            const double term =
+                double{p.decoded[static_cast<size_t>(j * p.k + c)]} * p.x_f32[static_cast<size_t>(i * p.k + c)];
             want += term;
             size += std::fabs(term);
           }
@@ -200,7 +203,8 @@ TEST_P(LinearTest, ManyRowsGiveTheBitsOfOne) {
       tile.m_begin = m;
       tile.m_end = m + 1;
       p.Run(isa, tile);
-      ASSERT_EQ(std::memcmp(y.data() + m * tile.y_stride, want.data() + m * tile.y_stride, static_cast<size_t>(p.n) * 4), 0)
+      ASSERT_EQ(
+          std::memcmp(y.data() + m * tile.y_stride, want.data() + m * tile.y_stride, static_cast<size_t>(p.n) * 4), 0)
           << IsaName(isa) << " row " << m;
     }
   }
@@ -271,7 +275,8 @@ TEST(QuantizeRows, EveryIsaGivesTheSameRecordAndItIsNear) {
   for (int64_t i = 64; i < k; ++i) {
     float scale;
     std::memcpy(&scale, want.data() + ScaleOffset(k) + i / 32 * 4, 4);
-    EXPECT_LE(std::fabs(double{x[static_cast<size_t>(i)]} - double{scale} * static_cast<int8_t>(want[static_cast<size_t>(i)])),
+    EXPECT_LE(std::fabs(double{x[static_cast<size_t>(i)]} -
+                        double{scale} * static_cast<int8_t>(want[static_cast<size_t>(i)])),
               0.50001 * double{scale});
   }
   for (int i = 97; i < 128; ++i) {  // the scale is 1

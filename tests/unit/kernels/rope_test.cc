@@ -20,7 +20,8 @@ TEST_P(RopeTest, TableIsRightForLargePositions) {
   for (int64_t n_pairs : {1, 3, 8, 32, 37}) {
     std::vector<float> inv(static_cast<size_t>(n_pairs));
     for (int64_t i = 0; i < n_pairs; ++i) {
-      inv[static_cast<size_t>(i)] = static_cast<float>(std::pow(1e4, -static_cast<double>(i) / static_cast<double>(n_pairs)));
+      inv[static_cast<size_t>(i)] =
+          static_cast<float>(std::pow(1e4, -static_cast<double>(i) / static_cast<double>(n_pairs)));
     }
     std::vector<int32_t> positions = {0, 1, 2, 3, 100, 4095, 131071, 999999, 1000000};
     for (int i = 0; i < 200; ++i) positions.push_back(static_cast<int32_t>(rng_() % 1000000));
@@ -49,7 +50,8 @@ struct Shape {
 };
 
 TEST_P(RopeTest, RotatesPairsAndCopiesTheRest) {
-  const Shape shapes[] = {{64, 64, 0}, {128, 128, 0}, {8, 8, 0}, {40, 40, 0}, {256, 64, 0}, {192, 64, 128}, {10, 6, 3}, {16, 0, 0}};
+  const Shape shapes[] = {{64, 64, 0},  {128, 128, 0},  {8, 8, 0},  {40, 40, 0},
+                          {256, 64, 0}, {192, 64, 128}, {10, 6, 3}, {16, 0, 0}};
   for (const Shape& s : shapes) {
     for (bool neox : {false, true}) {
       const int64_t heads = 3, tokens = 5, stride = heads * s.d_head + 7;
@@ -78,7 +80,8 @@ TEST_P(RopeTest, RotatesPairsAndCopiesTheRest) {
           for (int64_t i = 0; i < half; ++i) {
             const size_t ia = static_cast<size_t>(s.first + (neox ? i : 2 * i));
             const size_t ib = static_cast<size_t>(s.first + (neox ? i + half : 2 * i + 1));
-            const double c = table[static_cast<size_t>(t * s.n_rot + i)], n = table[static_cast<size_t>(t * s.n_rot + half + i)];
+            const double c = table[static_cast<size_t>(t * s.n_rot + i)],
+                         n = table[static_cast<size_t>(t * s.n_rot + half + i)];
             want[ia] = x[at + ia] * c - x[at + ib] * n;
             want[ib] = x[at + ia] * n + x[at + ib] * c;
           }

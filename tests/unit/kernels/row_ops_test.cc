@@ -28,7 +28,8 @@ struct NormCase {
 };
 
 // Runs a norm over rows that lie 3 floats apart and compares with `factor_and_mean` of the row in float64.
-void CheckNorm(void (*norm)(const NormArgs&), bool centred, bool mean_of_squares, std::mt19937& rng, const NormCase& c) {
+void CheckNorm(void (*norm)(const NormArgs&), bool centred, bool mean_of_squares, std::mt19937& rng,
+               const NormCase& c) {
   const int64_t stride = c.width + 3;
   const std::vector<float> x = RandomFloats(rng, c.rows * stride, 4.0f);
   const std::vector<float> weight = RandomFloats(rng, c.width);
@@ -50,7 +51,8 @@ void CheckNorm(void (*norm)(const NormArgs&), bool centred, bool mean_of_squares
     for (int64_t i = 0; centred && i < c.width; ++i) mean += x[static_cast<size_t>(r * stride + i)];
     mean /= static_cast<double>(c.width);
     for (int64_t i = 0; i < c.width; ++i) squares += std::pow(x[static_cast<size_t>(r * stride + i)] - mean, 2);
-    const double factor = 1 / std::sqrt(squares / (mean_of_squares ? static_cast<double>(c.width) : 1.0) + double{1e-5f});
+    const double factor =
+        1 / std::sqrt(squares / (mean_of_squares ? static_cast<double>(c.width) : 1.0) + double{1e-5f});
     for (int64_t i = 0; i < stride; ++i) {
       const float got = y[static_cast<size_t>(r * stride + i)];
       if (i >= c.width) {
@@ -58,7 +60,8 @@ void CheckNorm(void (*norm)(const NormArgs&), bool centred, bool mean_of_squares
         continue;
       }
       const double w = c.weight ? double{weight[static_cast<size_t>(i)]} + c.offset : 1.0;
-      const double want = (x[static_cast<size_t>(r * stride + i)] - mean) * factor * w + (c.bias ? bias[static_cast<size_t>(i)] : 0.0);
+      const double want =
+          (x[static_cast<size_t>(r * stride + i)] - mean) * factor * w + (c.bias ? bias[static_cast<size_t>(i)] : 0.0);
       ASSERT_NEAR(got, want, 3e-6 * (std::fabs(want) + 1)) << "row " << r << " at " << i;
     }
   }

@@ -84,13 +84,20 @@ TEST(Ops, EveryCaseRunsAndGivesFiniteValues) {
 
 // Independent closed forms for small inputs: the references judge everything else, so they are judged here.
 TEST(Ops, RmsNormByHand) {
-  OpCase c{"rms_norm", "hand", {{"eps", 0.0}, {"add_one", int64_t{1}}}, {{"x", "f32", {1, 2}, [](CaseRng&, const TensorView& v) {
-             const double x[] = {3, 4};
-             v.WriteRow(0, x);
-           }}, {"w", "f32", {2}, [](CaseRng&, const TensorView& v) {
-             const double w[] = {0, 1};
-             v.WriteRow(0, w);
-           }}}};
+  OpCase c{"rms_norm",
+           "hand",
+           {{"eps", 0.0}, {"add_one", int64_t{1}}},
+           {{"x",
+             "f32",
+             {1, 2},
+             [](CaseRng&, const TensorView& v) {
+               const double x[] = {3, 4};
+               v.WriteRow(0, x);
+             }},
+            {"w", "f32", {2}, [](CaseRng&, const TensorView& v) {
+               const double w[] = {0, 1};
+               v.WriteRow(0, w);
+             }}}};
   const std::vector<double> y = CaseRun(c).args["y"].Row(0);
   EXPECT_NEAR(y[0], 3 / std::sqrt(12.5), 1e-6);
   EXPECT_NEAR(y[1], 8 / std::sqrt(12.5), 1e-6);
