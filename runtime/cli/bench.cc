@@ -9,7 +9,7 @@
 #include "runtime/cli/interrupts.h"
 #include "runtime/cli/machine_probe.h"
 #include "runtime/cli/model_options.h"
-#include "runtime/cli/step_sizes.h"
+#include "runtime/exec/capacities.h"
 #include "runtime/exec/loaded_model.h"
 #include "runtime/graph/cost.h"
 #include "runtime/models/model.h"
@@ -140,15 +140,12 @@ class Bench : public Command {
     const exec::LoadedModel& loaded = *model.impl()->loaded;
     const graph::Graph& graph = loaded.module().main;
     const int64_t blocks = (model_.context + loaded.block_tokens() - 1) / loaded.block_tokens();
-    using Sizes = graph::SymbolValues;
-    CONCORD_ASSIGN_OR_RETURN(
-        const graph::GraphCost prefill,
-        graph::ComputeCost(graph, StepSizes<Sizes>(batch_ * n_prefill_, batch_, batch_, batch_ * blocks, blocks),
-                           std::max<int64_t>(1, n_prefill_ / 2)));
-    CONCORD_ASSIGN_OR_RETURN(
-        const graph::GraphCost decode,
-        graph::ComputeCost(graph, StepSizes<Sizes>(batch_, batch_, batch_, batch_ * blocks, blocks),
-                           1 + n_decode_ / 2));
+    const exec::StepCapacities prompt = {batch_ * n_prefill_, batch_, batch_, batch_ * blocks, blocks};
+    const exec::StepCapacities token = {batch_, batch_, batch_, batch_ * blocks, blocks};
+    CONCORD_ASSIGN_OR_RETURN(const graph::GraphCost prefill,
+                             graph::ComputeCost(graph, prompt.symbols(), std::max<int64_t>(1, n_prefill_ / 2)));
+    CONCORD_ASSIGN_OR_RETURN(const graph::GraphCost decode,
+                             graph::ComputeCost(graph, token.symbols(), 1 + n_decode_ / 2));
     ops_per_prefill_token_ = n_prefill_ > 0 ? prefill.total.flops / static_cast<double>(batch_ * n_prefill_) : 0;
     bytes_per_decode_step_ = decode.total.weight_bytes + decode.total.state_bytes;
     return absl::OkStatus();

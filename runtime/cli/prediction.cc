@@ -2,55 +2,32 @@
 
 #include <sys/mman.h>
 #include <algorithm>
-#include <cstring>
 #include <set>
 
 #include "runtime/cli/exit_code.h"
 #include "runtime/cli/host_info.h"
-#include "runtime/cli/step_sizes.h"
+#include "runtime/exec/weights.h"
 #include "runtime/models/model.h"
 
 namespace concord::cli {
 namespace {
 
-// These four are as the engine has them (runtime/exec).
-constexpr int64_t kDefaultContext = 8192;
-constexpr int64_t kBlockTokens = 32;
-constexpr int64_t kScoreRows = 32;
-constexpr int64_t kMaxContext = INT32_MAX;
+constexpr int64_t kMaxTokens = INT32_MAX - exec::kBlockTokens;  // of all sequences, as exec::CapacitiesFor has it
 
-int64_t Blocks(int64_t tokens) { return (tokens + kBlockTokens - 1) / kBlockTokens; }
-
-// Used where it lies in the file, if the device can: the same type, nothing to change.
 bool IsMapped(const loader::ModelSource& source, const graph::Weight& weight, const ops::TensorType& type) {
-  if (weight.source.tensor.empty() || weight.source.transpose || weight.source.add != 0) return false;
-  const loader::Tensor* tensor = source.Find(weight.source.tensor);
-  return tensor != nullptr && tensor->type == type.packing;
-}
-
-concord_constant_desc Describe(const graph::Value& value, const void* data, int64_t bytes) {
-  const ops::TensorType& type = value.type;
-  concord_constant_desc desc{};
-  desc.flags = CONCORD_CONSTANT_STABLE;
-  desc.type = {.packing = {type.packing->name, std::strlen(type.packing->name)},
-               .storage = CONCORD_STORAGE_BLOCK,
-               .block_elems = type.packing->block_elems,
-               .block_bytes = type.packing->block_bytes};
-  desc.name = {value.name.data(), value.name.size()};
-  desc.rank = static_cast<uint32_t>(type.rank());
-  for (int i = 0; i < type.rank(); ++i) desc.dims[i] = type.dims[i].value;
-  desc.row_stride_bytes = static_cast<uint64_t>(type.packing->Bytes(type.dims.back().value));
-  desc.host_data = data;
-  desc.host_size_bytes = static_cast<uint64_t>(bytes);
-  return desc;
+  const loader::Tensor* tensor = weight.source.tensor.empty() ? nullptr : source.Find(weight.source.tensor);
+  return tensor != nullptr && exec::UsedInPlace(weight.source, *tensor, type);
 }
 
 absl::StatusOr<int64_t> ChooseContext(int64_t asked, int64_t most) {
-  if (asked > 0 && most > 0 && asked > most) {
-    return UsageError(absl::StrCat("--context is ", asked, ", but this model was made for ", most, " tokens"));
-  }
-  if (asked > 0) return asked;
-  return most > 0 ? std::min(most, kDefaultContext) : kDefaultContext;
+  absl::StatusOr<int64_t> context = exec::ContextFor(asked, most);
+  return context.ok() ? context : UsageError(absl::StrCat("--context: ", context.status().message()));
+}
+
+// One token of each sequence, when all contexts are full.
+exec::StepCapacities DecodeSizes(exec::StepCapacities capacities) {
+  capacities.n_tokens = capacities.n_outputs = capacities.n_seqs;
+  return capacities;
 }
 
 }  // namespace
@@ -62,7 +39,7 @@ absl::StatusOr<std::unique_ptr<Prediction>> Prediction::Make(const ModelOptions&
   CONCORD_ASSIGN_OR_RETURN(p->source_, OpenModel(options.model, false));
   CONCORD_ASSIGN_OR_RETURN(p->context_, ChooseContext(options.context, models::MaxContext(*p->source_).value_or(0)));
   absl::StatusOr<graph::Module> module = models::BuildModule(
-      *p->source_, {.kv_packing = options.kv_type, .block_tokens = kBlockTokens, .context_tokens = p->context_});
+      *p->source_, {.kv_packing = options.kv_type, .block_tokens = exec::kBlockTokens, .context_tokens = p->context_});
   if (!module.ok()) return ModelError(module.status());
   p->module_ = *std::move(module);
   p->nodes_before_ = static_cast<int64_t>(p->module_.main.nodes.size());
@@ -82,18 +59,19 @@ absl::StatusOr<std::unique_ptr<Prediction>> Prediction::Make(const ModelOptions&
   return p;
 }
 
-int64_t Prediction::step_tokens(int64_t context) const {
-  return std::max(std::min(batch_tokens_, std::max(context, sequences_)), sequences_);
+absl::StatusOr<exec::StepCapacities> Prediction::Capacities(int64_t context) const {
+  const EngineOptions options = {
+      .max_tokens_in_flight = batch_tokens_, .max_sequences = sequences_, .kv_tokens = sequences_ * context};
+  return exec::CapacitiesFor(options, context);
 }
 
-graph::SymbolValues Prediction::Capacities(int64_t context) const {
-  const int64_t tokens = step_tokens(context);
-  const int64_t outputs = std::max(sequences_, std::min(kScoreRows, tokens));
-  return StepSizes<graph::SymbolValues>(tokens, sequences_, outputs, Blocks(sequences_ * context), Blocks(context));
+int64_t Prediction::step_tokens(int64_t context) const {
+  return Capacities(context).value_or(exec::StepCapacities{}).n_tokens;
 }
 
 absl::StatusOr<graph::MemoryPlan> Prediction::PlanFor(int64_t context) const {
-  return graph::PlanMemory(module_.main, graph::WholeGraph(module_.main), Capacities(context),
+  CONCORD_ASSIGN_OR_RETURN(const exec::StepCapacities capacities, Capacities(context));
+  return graph::PlanMemory(module_.main, graph::WholeGraph(module_.main), capacities.symbols(),
                            std::max<uint64_t>(64, device_->info().binding_align_bytes));
 }
 
@@ -113,7 +91,8 @@ absl::Status Prediction::StandIns() {
   for (const graph::Weight& weight : module_.weights) {
     const graph::Value& value = module_.main.value(weight.value);
     CONCORD_ASSIGN_OR_RETURN(const int64_t bytes, graph::ResolveBytes(value.type, {}));
-    CONCORD_ASSIGN_OR_RETURN(hal::Constant constant, device_->CreateConstant(Describe(value, zeros, bytes)));
+    CONCORD_ASSIGN_OR_RETURN(hal::Constant constant,
+                             device_->CreateConstant(exec::DescribeConstant(value.type, value.name, zeros, bytes)));
     stand_ins_.push_back(std::move(constant));
   }
   return absl::OkStatus();
@@ -142,7 +121,8 @@ std::optional<int64_t> Prediction::ScratchBytes(const graph::MemoryPlan& plan,
 
 absl::StatusOr<Memory> Prediction::MemoryFor(int64_t context) const {
   Memory memory;
-  const graph::SymbolValues capacities = Capacities(context);
+  CONCORD_ASSIGN_OR_RETURN(const exec::StepCapacities sizes, Capacities(context));
+  const graph::SymbolValues capacities = sizes.symbols();
   const bool in_place = device_->info().has(CONCORD_DEVICE_HOST_MEMORY);
   for (const graph::Weight& weight : module_.weights) {
     const ops::TensorType& type = module_.main.value(weight.value).type;
@@ -172,15 +152,15 @@ absl::StatusOr<Memory> Prediction::MemoryFor(int64_t context) const {
 }
 
 absl::StatusOr<graph::NodeCost> Prediction::DecodeCost(int64_t context) const {
-  const auto symbols =
-      StepSizes<graph::SymbolValues>(sequences_, sequences_, sequences_, Blocks(sequences_ * context), Blocks(context));
+  CONCORD_ASSIGN_OR_RETURN(const exec::StepCapacities sizes, Capacities(context));
+  const graph::SymbolValues symbols = DecodeSizes(sizes).symbols();
   CONCORD_ASSIGN_OR_RETURN(const graph::GraphCost cost, graph::ComputeCost(module_.main, symbols, context));
   return cost.total;
 }
 
 absl::StatusOr<int64_t> Prediction::LargestContext() const {
-  int64_t fits = 0,
-          most = module_.max_context > 0 ? module_.max_context : kMaxContext / std::max<int64_t>(1, sequences_);
+  int64_t fits = 0, most = kMaxTokens / std::max<int64_t>(1, sequences_);
+  if (module_.max_context > 0) most = std::min(most, module_.max_context);
   if (free_bytes_ == 0) return most;  // the device does not say
   for (int64_t low = 1, high = most; low <= high;) {
     const int64_t middle = low + (high - low) / 2;

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "runtime/cli/model_options.h"
+#include "runtime/exec/capacities.h"
 #include "runtime/exec/compile.h"
 #include "runtime/graph/cost.h"
 #include "runtime/graph/memory_plan.h"
@@ -55,7 +56,7 @@ class Prediction {
 
  private:
   Prediction() = default;
-  graph::SymbolValues Capacities(int64_t context) const;
+  absl::StatusOr<exec::StepCapacities> Capacities(int64_t context) const;
   absl::Status StandIns();
   std::optional<int64_t> ScratchBytes(const graph::MemoryPlan& plan, const graph::SymbolValues& capacities) const;
 

@@ -5,7 +5,7 @@
 #include <cstring>
 #include <deque>
 
-#include "runtime/base/checked.h"
+#include "runtime/base/border_type.h"
 
 namespace concord::cts {
 namespace {
@@ -120,11 +120,7 @@ void OneOp::Describe() {
   for (uint32_t i = 0; i < tensors_.size(); ++i) {
     const Tensor& t = tensors_[i];
     concord_value_desc v{};
-    const packing::Packing& p = *t.type.packing;
-    v.type.packing = {p.name, std::strlen(p.name)};
-    v.type.storage = CONCORD_STORAGE_BLOCK;
-    v.type.block_elems = p.block_elems;
-    v.type.block_bytes = p.block_bytes;
+    v.type = BorderType(*t.type.packing);
     v.layout = C(t.type.layout);
     v.name = C(t.slot);
     v.rank = static_cast<uint32_t>(t.dims.size());

@@ -8,38 +8,18 @@ namespace {
 
 double Seconds(std::chrono::steady_clock::duration d) { return std::chrono::duration<double>(d).count(); }
 
-// Rows that Score asks for at once: their logits must fit the output memory.
-constexpr int64_t kScoreRows = 32;
-
 }  // namespace
 
 absl::StatusOr<std::shared_ptr<EngineCore>> EngineCore::Create(std::shared_ptr<const LoadedModel> model,
                                                                const EngineOptions& options) {
-  if (options.max_tokens_in_flight < 1 || options.max_sequences < 1 || options.kv_tokens < 0) {
-    return absl::InvalidArgumentError(absl::StrCat("engine: max_tokens_in_flight is ", options.max_tokens_in_flight,
-                                                   ", max_sequences ", options.max_sequences, ", kv_tokens ",
-                                                   options.kv_tokens, "; want at least 1, 1 and 0"));
-  }
+  CONCORD_ASSIGN_OR_RETURN(const StepCapacities c, CapacitiesFor(options, model->context_tokens()));
   auto core = std::shared_ptr<EngineCore>(new EngineCore);
   core->model_ = model;
-  const int64_t context = model->context_tokens(), block_tokens = model->block_tokens();
-  const int64_t max_seqs = options.max_sequences;
-  // Every step can hold one token of each sequence.
-  const int64_t max_tokens = std::max(std::min(options.max_tokens_in_flight, std::max(context, max_seqs)), max_seqs);
-  const int64_t max_blocks = (context + block_tokens - 1) / block_tokens;
-  const int64_t pool_tokens = std::max(options.kv_tokens, context);
-  const int64_t n_blocks = std::max(max_blocks, (pool_tokens + block_tokens - 1) / block_tokens);
-  if (n_blocks * block_tokens > INT32_MAX) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("engine: ", pool_tokens, " KV tokens; at most ", INT32_MAX, " are possible"));
-  }
-  const int64_t max_outputs = std::max(max_seqs, std::min(kScoreRows, max_tokens));
-  CONCORD_ASSIGN_OR_RETURN(core->runner_,
-                           StepRunner::Create(model, {max_tokens, max_seqs, max_outputs, n_blocks, max_blocks}));
+  CONCORD_ASSIGN_OR_RETURN(core->runner_, StepRunner::Create(model, c));
   core->scheduler_ = std::make_unique<Scheduler>(
-      Scheduler::Options{max_tokens, max_seqs, block_tokens, max_blocks, static_cast<int32_t>(n_blocks)});
-  core->batch_.Reserve(max_tokens, max_seqs, max_outputs, max_blocks);
-  core->score_rows_ = std::min(kScoreRows, max_tokens);
+      Scheduler::Options{c.n_tokens, c.n_seqs, model->block_tokens(), c.max_blocks, static_cast<int32_t>(c.n_blocks)});
+  core->batch_.Reserve(c.n_tokens, c.n_seqs, c.n_outputs, c.max_blocks);
+  core->score_rows_ = std::min(kScoreRows, c.n_tokens);
   core->stats_.prepares = core->runner_->prepares();
   core->thread_ = std::thread([raw = core.get()] { raw->Loop(); });
   return core;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <mutex>
 
+#include "runtime/exec/capacities.h"
 #include "runtime/exec/compile.h"
 #include "runtime/exec/demo_model.h"
 #include "runtime/exec/tokenizer_source.h"
@@ -11,10 +12,6 @@
 
 namespace concord::exec {
 namespace {
-
-// A context that a user did not ask for should not cost gigabytes: models of today are made for 128k tokens and more.
-constexpr int64_t kDefaultContext = 8192;
-constexpr int64_t kBlockTokens = 32;  // a block of one head of 64 in f16 is 4 KiB, a page
 
 absl::Status CheckOptions(const LoadOptions& options) {
   static constexpr const char* kKvTypes[] = {"f32", "f16", "bf16", "q8_0"};
@@ -56,17 +53,6 @@ absl::StatusOr<std::shared_ptr<hal::Device>> OpenDevice(const LoadOptions& optio
   return hal::DeviceRegistry::Discover(std::move(registry)).Open(options.devices[0]);
 }
 
-// What a sequence may hold: what was asked for, within what the model was made for.
-absl::StatusOr<int64_t> ContextTokens(int64_t asked, int64_t max_context) {
-  if (asked == 0) return max_context > 0 ? std::min(max_context, kDefaultContext) : kDefaultContext;
-  if (max_context > 0 && asked > max_context) {
-    return absl::OutOfRangeError(absl::StrCat("a context of ", asked,
-                                              " tokens is asked for, but this model was made for ", max_context,
-                                              "; ask for at most that"));
-  }
-  return asked;
-}
-
 int64_t StateBytesPerToken(const graph::Module& module) {
   int64_t bytes = 0;
   for (const graph::StateGroup& group : module.state_groups) {
@@ -99,7 +85,7 @@ absl::StatusOr<std::shared_ptr<const LoadedModel>> LoadedModel::Load(const std::
   }
   models::BuildOptions build = {.kv_packing = options.kv_type, .block_tokens = kBlockTokens};
   CONCORD_ASSIGN_OR_RETURN(build.context_tokens,
-                           ContextTokens(options.context_tokens, models::MaxContext(source).value_or(0)));
+                           ContextFor(options.context_tokens, models::MaxContext(source).value_or(0)));
   CONCORD_ASSIGN_OR_RETURN(model->module_, models::BuildModule(source, build));
   CONCORD_ASSIGN_OR_RETURN(model->device_, OpenDevice(options));
   CONCORD_RETURN_IF_ERROR(model->Compile(options));

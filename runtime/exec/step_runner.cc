@@ -12,14 +12,6 @@ namespace {
 
 constexpr uint64_t kInputAlign = 256;  // offsets of inputs in their buffer: a multiple of any device's wish
 
-graph::SymbolValues ToSymbols(const StepCapacities& c) {
-  return {{ops::kNTokens, c.n_tokens},
-          {ops::kNSeqs, c.n_seqs},
-          {ops::kNOutputs, c.n_outputs},
-          {ops::kNBlocks, c.n_blocks},
-          {ops::kMaxBlocks, c.max_blocks}};
-}
-
 struct InputField {
   const char* name;  // of the graph's input; group inputs end like this
   const std::vector<int32_t> StepBatch::*field;
@@ -78,7 +70,7 @@ absl::Status StepRunner::MakeState(const StepCapacities& capacities) {
   for (const graph::StateGroup& group : module.state_groups) {
     for (graph::ValueId id : group.states) {
       CONCORD_ASSIGN_OR_RETURN(const int64_t bytes,
-                               graph::ResolveBytes(module.main.value(id).type, ToSymbols(capacities)));
+                               graph::ResolveBytes(module.main.value(id).type, capacities.symbols()));
       CONCORD_ASSIGN_OR_RETURN(hal::Buffer buffer, Allocate(bytes, "the KV cache"));
       state_bytes_ += bytes;
       states_.push_back(std::move(buffer));
@@ -96,7 +88,7 @@ absl::Status StepRunner::MakeInputs(const StepCapacities& capacities) {
     const InputField* field = FieldOf(value.name);
     if (field == nullptr)
       return absl::UnimplementedError(absl::StrCat("the graph has an input '", value.name, "' that nothing gives"));
-    CONCORD_ASSIGN_OR_RETURN(const int64_t bytes, graph::ResolveBytes(value.type, ToSymbols(capacities)));
+    CONCORD_ASSIGN_OR_RETURN(const int64_t bytes, graph::ResolveBytes(value.type, capacities.symbols()));
     const uint64_t padded = (static_cast<uint64_t>(bytes) + kInputAlign - 1) / kInputAlign * kInputAlign;
     input_fields_.push_back({field->field, total});
     bindings_.push_back(
@@ -113,7 +105,7 @@ absl::Status StepRunner::MakeInputs(const StepCapacities& capacities) {
 absl::Status StepRunner::Prepare(const StepCapacities& capacities) {
   const graph::Module& module = model_->module();
   const graph::LoweredProgram& lowered = model_->lowered();
-  const graph::SymbolValues symbols = ToSymbols(capacities);
+  const graph::SymbolValues symbols = capacities.symbols();
   std::vector<concord_binding> fixed = std::move(bindings_);
   bindings_.clear();
   size_t next_state = 0;

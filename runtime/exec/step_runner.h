@@ -3,18 +3,11 @@
 #include <memory>
 #include <vector>
 
+#include "runtime/exec/capacities.h"
 #include "runtime/exec/loaded_model.h"
 #include "runtime/exec/step_batch.h"
 
 namespace concord::exec {
-
-struct StepCapacities {
-  int64_t n_tokens = 512;
-  int64_t n_seqs = 16;
-  int64_t n_outputs = 32;
-  int64_t n_blocks = 1;    // KV blocks of the pool
-  int64_t max_blocks = 1;  // KV blocks a sequence
-};
 
 // Runs steps of a model on its device: owns the KV state, the input and output memory and the prepared program.
 // One thread at a time. After Create nothing is prepared or allocated again.

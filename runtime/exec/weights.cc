@@ -3,6 +3,7 @@
 #include <cmath>
 #include <cstring>
 
+#include "runtime/base/border_type.h"
 #include "runtime/base/checked.h"
 
 namespace concord::exec {
@@ -72,18 +73,17 @@ absl::StatusOr<std::vector<std::byte>> Convert(const Slice& slice, const WeightS
   return bytes;
 }
 
-bool SameAsFile(const WeightSource& from, const loader::Tensor& tensor, const ops::TensorType& want) {
+}  // namespace
+
+bool UsedInPlace(const WeightSource& from, const loader::Tensor& tensor, const ops::TensorType& want) {
   return !from.transpose && from.add == 0 && tensor.type == want.packing;
 }
 
-concord_constant_desc Describe(const ops::TensorType& type, const std::string& name, const std::byte* data,
-                               int64_t bytes) {
+concord_constant_desc DescribeConstant(const ops::TensorType& type, const std::string& name, const void* data,
+                                       int64_t bytes) {
   concord_constant_desc desc{};
   desc.flags = CONCORD_CONSTANT_STABLE;
-  desc.type.packing = {type.packing->name, std::strlen(type.packing->name)};
-  desc.type.storage = CONCORD_STORAGE_BLOCK;
-  desc.type.block_elems = type.packing->block_elems;
-  desc.type.block_bytes = type.packing->block_bytes;
+  desc.type = BorderType(*type.packing);
   desc.name = {name.data(), name.size()};
   desc.rank = static_cast<uint32_t>(type.rank());
   for (int i = 0; i < type.rank(); ++i) desc.dims[i] = type.dims[i].value;
@@ -92,8 +92,6 @@ concord_constant_desc Describe(const ops::TensorType& type, const std::string& n
   desc.host_size_bytes = static_cast<uint64_t>(bytes);
   return desc;
 }
-
-}  // namespace
 
 absl::Status CheckFinite(const std::string& name, const packing::Packing& packing, const std::byte* data,
                          int64_t elems) {
@@ -126,7 +124,7 @@ absl::StatusOr<Weights> Weights::Load(const loader::ModelSource& source, const g
       data = made.data(), bytes = static_cast<int64_t>(made.size());
     } else {
       CONCORD_ASSIGN_OR_RETURN(const Slice slice, SliceOf(source, weight.source));
-      if (SameAsFile(weight.source, *slice.tensor, value.type)) {
+      if (UsedInPlace(weight.source, *slice.tensor, value.type)) {
         data = slice.data, bytes = slice.rows * slice.row_bytes;
         weights.mapped_bytes_ += bytes;
         // Norms and biases: reading them costs nothing and a damaged file shows here rather than as gibberish.
@@ -141,7 +139,7 @@ absl::StatusOr<Weights> Weights::Load(const loader::ModelSource& source, const g
     }
     if (!weights.made_.empty() && data == weights.made_.back().data()) weights.made_bytes_ += bytes;
     CONCORD_ASSIGN_OR_RETURN(weights.constants_[weight.value],
-                             device.CreateConstant(Describe(value.type, value.name, data, bytes)));
+                             device.CreateConstant(DescribeConstant(value.type, value.name, data, bytes)));
     if (progress) progress(state);
   }
   return weights;

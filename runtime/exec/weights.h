@@ -30,7 +30,14 @@ class Weights {
   int64_t made_bytes_ = 0;
 };
 
-// Checks and bytes of one weight, without a device: for tests.
+// Whether a weight is used where it lies in the file: the same type, nothing to change.
+bool UsedInPlace(const graph::WeightSource& from, const loader::Tensor& tensor, const ops::TensorType& want);
+
+// The form of the border of a weight whose bytes lie at `data` and stay there. Points into `type` and `name`.
+concord_constant_desc DescribeConstant(const ops::TensorType& type, const std::string& name, const void* data,
+                                       int64_t bytes);
+
+// InvalidArgument when a decoded element is not finite.
 absl::Status CheckFinite(const std::string& name, const packing::Packing& packing, const std::byte* data,
                          int64_t elems);
 

@@ -1,4 +1,5 @@
 #include "runtime/graph/lower.h"
+#include "runtime/base/border_type.h"
 
 #include <deque>
 #include <iterator>
@@ -35,19 +36,6 @@ namespace {
 template <typename T>
 concord_array Array(const std::vector<T>& items) {
   return {items.empty() ? nullptr : items.data(), static_cast<uint32_t>(items.size()), sizeof(T)};
-}
-
-int32_t StorageOf(const packing::Packing& packing) {
-  constexpr struct {
-    const char* name;
-    int32_t storage;
-  } kPlain[] = {{"f32", CONCORD_STORAGE_F32}, {"f16", CONCORD_STORAGE_F16}, {"bf16", CONCORD_STORAGE_BF16},
-                {"i8", CONCORD_STORAGE_I8},   {"u8", CONCORD_STORAGE_U8},   {"i32", CONCORD_STORAGE_I32},
-                {"i64", CONCORD_STORAGE_I64}};
-  for (const auto& plain : kPlain) {
-    if (absl::string_view(packing.name) == plain.name) return plain.storage;
-  }
-  return CONCORD_STORAGE_BLOCK;
 }
 
 int32_t RoleOf(Use use) {
@@ -140,7 +128,7 @@ class Lowering {
     const Value& value = graph_.values[id];
     const packing::Packing& packing = *value.type.packing;
     concord_value_desc desc = {};
-    desc.type = {to_.Keep(packing.name), StorageOf(packing), packing.block_elems, packing.block_bytes, 0};
+    desc.type = BorderType(packing);
     desc.layout = to_.Keep(value.type.layout);
     desc.name = to_.Keep(value.name.empty() ? absl::StrCat("%", id) : value.name);
     desc.rank = static_cast<uint32_t>(value.type.rank());
