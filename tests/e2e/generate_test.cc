@@ -83,7 +83,6 @@ TEST(Generate, LogprobsAndBias) {
 
 TEST(Generate, NoArgumentsRunTheDemoModel) {
   const Outcome run = RunModel({"-n", "8", "--temperature", "0"});
-  if (run.exit_code == 3) GTEST_SKIP() << "built without the demo model: " << run.err;
   EXPECT_EQ(run.exit_code, 0) << run.err;
   EXPECT_THAT(run.out, StartsWith("Once upon a time"));
   EXPECT_GT(run.out.size(), 20u);
