@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
+
+#include "absl/strings/match.h"
 
 namespace concord::models {
 namespace {
@@ -10,20 +13,44 @@ using loader::ModelSource;
 using loader::Names;
 
 constexpr Names kType = {"rope.scaling.type", "rope_scaling.rope_type"};
-constexpr Names kFactor = {"rope.scaling.factor", "rope_scaling.factor"};
-constexpr Names kOriginal = {"rope.scaling.original_context_length", "rope_scaling.original_max_position_embeddings"};
+constexpr Names kFactor = {"rope.scaling.factor|rope.scale_linear", "rope_scaling.factor"};
+// Phi writes the length at the top level, and transformers lets that one win.
+constexpr Names kOriginal = {"rope.scaling.original_context_length",
+                             "original_max_position_embeddings|rope_scaling.original_max_position_embeddings"};
 constexpr Names kContext = {"context_length", "max_position_embeddings|n_positions"};
+// Two meanings: config.json gives the factor itself, GGUF one more factor on what the scaling gives.
+constexpr Names kAttnFactor = {"rope.scaling.attn_factor", "rope_scaling.attention_factor"};
 
 struct Scaling {
   const ModelSource& source;
   int64_t n_rot;
   int64_t context;  // tokens that the table is made for
   double base = 0;
-  double factor = 1;
-  double original = 0;
-  std::vector<double> inv;
+  double trained = 0;       // tokens that the model was made for; 0 = the file does not say
+  double original = 0;      // tokens before its context was extended; where nothing is said, `trained`
+  std::vector<double> inv;  // [n_rot / 2]
   double attn_factor = 1;
+
+  bool gguf() const { return source.config().dialect() == loader::Config::Dialect::kGguf; }
+  bool is_long() const { return static_cast<double>(context) > original; }
 };
+
+// The factor as the file gives it. Without one, `from_lengths` takes it from the two lengths (yarn with null, Phi's
+// longrope); for the rest of config.json it is an error, while ggml runs such GGUF files unscaled.
+absl::StatusOr<double> Factor(const Scaling& s, bool from_lengths) {
+  const loader::Config& config = s.source.config();
+  CONCORD_ASSIGN_OR_RETURN(const std::optional<double> given, config.Float(kFactor));
+  double factor = 1;
+  if (given.has_value()) {
+    factor = *given;
+  } else if (from_lengths && s.trained > 0 && s.original > 0) {
+    factor = s.trained / s.original;
+  } else if (!s.gguf()) {
+    return absl::InvalidArgumentError(absl::StrCat(config.KeyName(kFactor), " is missing; the scaling needs it"));
+  }
+  if (factor > 0 && std::isfinite(factor)) return factor;
+  return absl::InvalidArgumentError(absl::StrCat(config.KeyName(kFactor), " is ", factor, "; want a positive number"));
+}
 
 std::vector<double> Frequencies(double base, int64_t n_rot) {
   std::vector<double> inv(n_rot / 2);
@@ -44,33 +71,37 @@ absl::Status DivideBy(const std::vector<double>& divisors, absl::string_view wha
   return absl::OkStatus();
 }
 
-absl::Status DivideByTensor(const char* name, Scaling* s) {
+// False when the file has no such tensor.
+absl::StatusOr<bool> DivideByTensor(const char* name, Scaling* s) {
   CONCORD_ASSIGN_OR_RETURN(const loader::Tensor* tensor, s->source.Optional(name));
-  if (tensor == nullptr) return absl::OkStatus();
+  if (tensor == nullptr) return false;
   if (tensor->dims.size() != 1 || tensor->type->Bytes(tensor->dims[0]) != tensor->size_bytes) {
     return absl::InvalidArgumentError(absl::StrCat(name, " is not a vector"));
   }
   std::vector<float> values(tensor->dims[0]);
   tensor->type->decode(tensor->data, tensor->dims[0] / tensor->type->block_elems, values.data());
-  return DivideBy(std::vector<double>(values.begin(), values.end()), name, s);
+  CONCORD_RETURN_IF_ERROR(DivideBy(std::vector<double>(values.begin(), values.end()), name, s));
+  return true;
 }
 
 absl::Status Linear(Scaling* s) {
-  for (double& v : s->inv) v /= s->factor;
+  CONCORD_ASSIGN_OR_RETURN(const double factor, Factor(*s, false));
+  for (double& v : s->inv) v /= factor;
   return absl::OkStatus();
 }
 
 // NTK-aware scaling for the length that the table is made for; nothing changes within the trained length.
 absl::Status Dynamic(Scaling* s) {
-  CONCORD_ASSIGN_OR_RETURN(const double trained, s->source.config().FloatOr(kContext, 0));
-  if (trained <= 0 || static_cast<double>(s->context) <= trained || s->n_rot <= 2) return absl::OkStatus();
-  const double growth = s->factor * static_cast<double>(s->context) / trained - (s->factor - 1);
+  CONCORD_ASSIGN_OR_RETURN(const double factor, Factor(*s, false));
+  if (s->trained <= 0 || static_cast<double>(s->context) <= s->trained || s->n_rot <= 2) return absl::OkStatus();
+  const double growth = factor * static_cast<double>(s->context) / s->trained - (factor - 1);
   s->inv = Frequencies(s->base * std::pow(growth, s->n_rot / (s->n_rot - 2.0)), s->n_rot);
   return absl::OkStatus();
 }
 
 absl::Status Llama3(Scaling* s) {
   const loader::Config& config = s->source.config();
+  CONCORD_ASSIGN_OR_RETURN(const double factor, Factor(*s, false));
   CONCORD_ASSIGN_OR_RETURN(const double low, config.FloatOr({"", "rope_scaling.low_freq_factor"}, 1));
   CONCORD_ASSIGN_OR_RETURN(const double high, config.FloatOr({"", "rope_scaling.high_freq_factor"}, 4));
   if (!(s->original > 0) || !(low > 0) || !(high > 0)) {
@@ -81,10 +112,10 @@ absl::Status Llama3(Scaling* s) {
   for (double& inv : s->inv) {
     const double wavelength = 2 * M_PI / inv;
     if (wavelength > s->original / low) {
-      inv /= s->factor;
+      inv /= factor;
     } else if (wavelength >= s->original / high) {
       const double smooth = high == low ? 0 : (s->original / wavelength - low) / (high - low);
-      inv = (1 - smooth) * inv / s->factor + smooth * inv;
+      inv = (1 - smooth) * inv / factor + smooth * inv;
     }
   }
   return absl::OkStatus();
@@ -92,59 +123,101 @@ absl::Status Llama3(Scaling* s) {
 
 double YarnMagnitude(double factor, double mscale) { return factor > 1 ? 0.1 * mscale * std::log(factor) + 1 : 1; }
 
+struct YarnSettings {
+  double factor, fast, slow;
+  double extrapolation = 1;  // share of the unscaled frequencies where they are kept; 0 = interpolation everywhere
+  bool truncate = true;
+};
+
+absl::StatusOr<YarnSettings> ReadYarn(const Scaling& s) {
+  const loader::Config& config = s.source.config();
+  YarnSettings y;
+  CONCORD_ASSIGN_OR_RETURN(y.factor, Factor(s, !s.gguf()));
+  CONCORD_ASSIGN_OR_RETURN(y.fast, config.FloatOr({"rope.scaling.yarn_beta_fast", "rope_scaling.beta_fast"}, 0));
+  CONCORD_ASSIGN_OR_RETURN(y.slow, config.FloatOr({"rope.scaling.yarn_beta_slow", "rope_scaling.beta_slow"}, 0));
+  CONCORD_ASSIGN_OR_RETURN(y.extrapolation, config.FloatOr({"rope.scaling.yarn_ext_factor", ""}, 1));
+  CONCORD_ASSIGN_OR_RETURN(y.truncate, config.BoolOr({"", "rope_scaling.truncate"}, true));
+  if (y.fast == 0) y.fast = 32;  // 0 stands for the default, as in transformers
+  if (y.slow == 0) y.slow = 1;
+  if (y.extrapolation < 0) y.extrapolation = 1;  // ggml's "not set"
+  if (y.fast > 0 && y.slow > 0 && std::isfinite(y.extrapolation)) return y;
+  return absl::InvalidArgumentError(absl::StrCat("rope scaling of type yarn has beta_fast ", y.fast, ", beta_slow ",
+                                                 y.slow, " and an extrapolation factor of ", y.extrapolation,
+                                                 "; the betas must be positive"));
+}
+
+// What yarn puts on cos and sin. DeepSeek's two mscales are one key in GGUF, yarn_log_multiplier: mscale_all_dim, in
+// DeepSeek's own architectures a tenth of it; mscale is 1 there, or the same, which leaves a factor of 1.
+absl::StatusOr<double> YarnAttnFactor(const Scaling& s, const YarnSettings& y) {
+  const loader::Config& config = s.source.config();
+  const Names explicit_factor = {"rope.scaling.yarn_attn_factor", kAttnFactor.hf};
+  CONCORD_ASSIGN_OR_RETURN(const std::optional<double> given, config.Float(explicit_factor));
+  CONCORD_ASSIGN_OR_RETURN(double all_dim,
+                           config.FloatOr({"rope.scaling.yarn_log_multiplier", "rope_scaling.mscale_all_dim"}, 0));
+  CONCORD_ASSIGN_OR_RETURN(double mscale, config.FloatOr({"", "rope_scaling.mscale"}, s.gguf() ? 1 : 0));
+  if (given.has_value()) return *given;
+  if (y.extrapolation == 0) return 1;  // ggml: without extrapolation it is not yarn but linear scaling
+  if (s.gguf() && absl::StartsWith(s.source.architecture(), "deepseek")) mscale = all_dim = 10 * all_dim;
+  if (mscale == 0 || all_dim == 0) return YarnMagnitude(y.factor, 1);
+  return YarnMagnitude(y.factor, mscale) / YarnMagnitude(y.factor, all_dim);
+}
+
 absl::Status Yarn(Scaling* s) {
-  const loader::Config& config = s->source.config();
-  CONCORD_ASSIGN_OR_RETURN(const double fast,
-                           config.FloatOr({"rope.scaling.yarn_beta_fast", "rope_scaling.beta_fast"}, 32));
-  CONCORD_ASSIGN_OR_RETURN(const double slow,
-                           config.FloatOr({"rope.scaling.yarn_beta_slow", "rope_scaling.beta_slow"}, 1));
-  CONCORD_ASSIGN_OR_RETURN(const bool truncate, config.BoolOr({"", "rope_scaling.truncate"}, true));
-  CONCORD_ASSIGN_OR_RETURN(const double mscale, config.FloatOr({"", "rope_scaling.mscale"}, 0));
-  CONCORD_ASSIGN_OR_RETURN(const double mscale_all, config.FloatOr({"", "rope_scaling.mscale_all_dim"}, 0));
-  CONCORD_ASSIGN_OR_RETURN(const double attn,
-                           config.FloatOr({"rope.scaling.attn_factor", "rope_scaling.attention_factor"}, 0));
+  CONCORD_ASSIGN_OR_RETURN(const YarnSettings y, ReadYarn(*s));
   if (!(s->original > 0)) {
-    CONCORD_ASSIGN_OR_RETURN(s->original, config.RequireFloat(kContext));
+    CONCORD_ASSIGN_OR_RETURN(s->original, s->source.config().RequireFloat(kContext));
   }
   const double r = static_cast<double>(s->n_rot);
   const auto correction = [&](double beta) {
     return r * std::log(s->original / (2 * M_PI * beta)) / (2 * std::log(s->base));
   };
-  double low = correction(fast), high = correction(slow);
-  if (truncate) low = std::floor(low), high = std::ceil(high);
+  double low = correction(y.fast), high = correction(y.slow);
+  if (y.truncate) low = std::floor(low), high = std::ceil(high);
   low = std::clamp(low, 0.0, r - 1), high = std::clamp(high, 0.0, r - 1);
   if (low == high) high += 0.001;
   for (size_t i = 0; i < s->inv.size(); ++i) {
     const double ramp = std::clamp((static_cast<double>(i) - low) / (high - low), 0.0, 1.0);
-    s->inv[i] = s->inv[i] / s->factor * ramp + s->inv[i] * (1 - ramp);
+    const double kept = (1 - ramp) * y.extrapolation;
+    s->inv[i] = s->inv[i] / y.factor * (1 - kept) + s->inv[i] * kept;
   }
-  if (attn > 0) {
-    s->attn_factor = attn;
-  } else if (mscale > 0 && mscale_all > 0) {
-    s->attn_factor = YarnMagnitude(s->factor, mscale) / YarnMagnitude(s->factor, mscale_all);
-  } else {
-    s->attn_factor = YarnMagnitude(s->factor, 1);
-  }
+  CONCORD_ASSIGN_OR_RETURN(s->attn_factor, YarnAttnFactor(*s, y));
   return absl::OkStatus();
 }
 
+// The divisors of config.json; GGUF has them as tensors: ApplyGgufExtras.
 absl::Status LongRope(Scaling* s) {
   const loader::Config& config = s->source.config();
-  CONCORD_ASSIGN_OR_RETURN(const double trained, config.FloatOr(kContext, 0));
-  if (!(s->original > 0)) s->original = trained;
-  const bool is_long = static_cast<double>(s->context) > s->original;
-  if (config.dialect() == loader::Config::Dialect::kGguf) {
-    CONCORD_RETURN_IF_ERROR(DivideByTensor(is_long ? "rope_factors_long.weight" : "rope_factors_short.weight", s));
-  } else {
-    const Names names = {"", is_long ? "rope_scaling.long_factor" : "rope_scaling.short_factor"};
+  if (!s->gguf()) {
+    const Names names = {"", s->is_long() ? "rope_scaling.long_factor" : "rope_scaling.short_factor"};
     CONCORD_ASSIGN_OR_RETURN(const auto factors, config.FloatArray(names));
     if (!factors.has_value()) return absl::InvalidArgumentError(absl::StrCat(names.hf, " is missing"));
     CONCORD_RETURN_IF_ERROR(DivideBy(*factors, names.hf, s));
   }
-  CONCORD_ASSIGN_OR_RETURN(const double attn,
-                           config.FloatOr({"rope.scaling.attn_factor", "rope_scaling.attention_factor"}, 0));
-  const double growth = s->original > 0 ? std::max(trained / s->original, s->factor) : s->factor;
-  s->attn_factor = attn > 0 ? attn : growth > 1 ? std::sqrt(1 + std::log(growth) / std::log(s->original)) : 1;
+  CONCORD_ASSIGN_OR_RETURN(const std::optional<double> given, config.Float(kAttnFactor));
+  if (given.has_value()) {
+    if (!s->gguf()) s->attn_factor = *given;
+    return absl::OkStatus();
+  }
+  CONCORD_ASSIGN_OR_RETURN(const double factor, Factor(*s, true));
+  if (factor > 1) s->attn_factor = std::sqrt(1 + std::log(factor) / std::log(s->original));
+  return absl::OkStatus();
+}
+
+// GGUF: what stands beside the type. The divisors of llama3 and longrope are tensors and act because they are there
+// (Phi-3 files of 2024 name no type); attn_factor is one more factor on cos and sin, for every type.
+absl::Status ApplyGgufExtras(const std::string& type, Scaling* s) {
+  const loader::Config& config = s->source.config();
+  CONCORD_ASSIGN_OR_RETURN(bool divided, DivideByTensor("rope_freqs.weight", s));
+  const char* name = s->is_long() ? "rope_factors_long.weight" : "rope_factors_short.weight";
+  if (!divided) {
+    CONCORD_ASSIGN_OR_RETURN(divided, DivideByTensor(name, s));
+  }
+  if (!divided && type == "longrope") {
+    return absl::InvalidArgumentError(
+        absl::StrCat(config.KeyName(kType), " is longrope, but the file has no tensor ", name));
+  }
+  CONCORD_ASSIGN_OR_RETURN(const double attn_factor, config.FloatOr(kAttnFactor, 1));
+  s->attn_factor *= attn_factor;
   return absl::OkStatus();
 }
 
@@ -176,18 +249,19 @@ absl::StatusOr<RopeTable> MakeRopeTable(const ModelSource& source, int64_t n_rot
   }
   Scaling s{.source = source, .n_rot = n_rot, .context = context_tokens};
   CONCORD_ASSIGN_OR_RETURN(s.base, config.FloatOr({"rope.freq_base", "rope_theta"}, default_base));
-  CONCORD_ASSIGN_OR_RETURN(s.factor, config.FloatOr(kFactor, 1));
+  CONCORD_ASSIGN_OR_RETURN(s.trained, config.FloatOr(kContext, 0));
   CONCORD_ASSIGN_OR_RETURN(s.original, config.FloatOr(kOriginal, 0));
-  CONCORD_ASSIGN_OR_RETURN(const std::string type, config.StringOr(kType, ""));
-  if (!(s.base > 1) || !(s.factor > 0)) {
-    return absl::InvalidArgumentError(absl::StrCat("rope base ", s.base, " and scaling factor ", s.factor,
-                                                   " must be positive, the base greater than 1"));
-  }
+  CONCORD_ASSIGN_OR_RETURN(std::string type, config.StringOr(kType, ""));
+  if (!(s.base > 1)) return absl::InvalidArgumentError(absl::StrCat("rope base ", s.base, " must be greater than 1"));
+  if (!(s.original > 0)) s.original = s.trained;
+  if (type.empty() && s.gguf() && config.Has(kFactor)) type = "linear";  // ggml's default type
   s.inv = Frequencies(s.base, n_rot);
   CONCORD_RETURN_IF_ERROR(Apply(type, &s));
-  // GGUF keeps the llama3 scaling as a tensor of divisors.
-  if (config.dialect() == loader::Config::Dialect::kGguf)
-    CONCORD_RETURN_IF_ERROR(DivideByTensor("rope_freqs.weight", &s));
+  if (s.gguf()) CONCORD_RETURN_IF_ERROR(ApplyGgufExtras(type, &s));
+  if (!(s.attn_factor > 0) || !std::isfinite(s.attn_factor)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("the rope scaling gives an attention factor of ", s.attn_factor, "; want a positive number"));
+  }
   RopeTable table;
   table.inv_freq.assign(s.inv.begin(), s.inv.end());
   table.attn_factor = s.attn_factor;
