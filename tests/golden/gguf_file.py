@@ -145,6 +145,11 @@ def metadata_of(name, config, dtype):
         scaling = config.get("rope_scaling") or {}
         if scaling.get("type") == "linear":
             values |= {"rope.scaling.type": "linear", "rope.scaling.factor": scaling["factor"]}
+        if scaling.get("rope_type") == "yarn":
+            values |= {"rope.scaling.type": "yarn", "rope.scaling.factor": scaling["factor"],
+                       "rope.scaling.original_context_length": scaling["original_max_position_embeddings"],
+                       "rope.scaling.yarn_beta_fast": scaling["beta_fast"],
+                       "rope.scaling.yarn_beta_slow": scaling["beta_slow"]}
     return keys | {f"{arch}.{key}": value for key, value in values.items()}
 
 

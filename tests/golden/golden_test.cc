@@ -31,7 +31,8 @@ struct Param {
 std::vector<Param> AllParams() {
   std::vector<Param> params;
   for (const char* device : {"cpu", "reference"}) {
-    for (const char* folder : {"llama", "llama_tied", "qwen2", "qwen3", "gpt2", "qwen2_f16", "qwen2_bf16"}) {
+    for (const char* folder :
+         {"llama", "llama_tied", "llama_yarn", "qwen2", "qwen3", "gpt2", "qwen2_f16", "qwen2_bf16"}) {
       const std::string f = folder;
       params.push_back({f + "_safetensors_" + device, f, f, device});
       params.push_back({f + "_gguf_" + device, f + "/" + f + ".gguf", f, device});

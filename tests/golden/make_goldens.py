@@ -38,6 +38,7 @@ DECODER = {"attention_dropout": 0.0, "hidden_act": "silu", "initializer_range": 
            "use_cache": True}
 LLAMA3 = {"rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0,
           "original_max_position_embeddings": 32}
+YARN = {"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 64, "beta_fast": 4.0, "beta_slow": 0.5}
 
 # Sizes are odd on purpose, epsilons larger than any release has: with the usual 1e-6 a wrong one would not show.
 MODELS = {
@@ -52,6 +53,11 @@ MODELS = {
         "num_key_value_heads": 4, "rms_norm_eps": 2e-3, "rope_theta": 500.0,
         "rope_scaling": {"type": "linear", "factor": 4.0}, "tie_word_embeddings": True, "vocab_size": 283,
         "torch_dtype": "float32"}),
+    "llama_yarn": ("llama-bpe", DECODER | {
+        "architectures": ["LlamaForCausalLM"], "model_type": "llama", "attention_bias": False, "mlp_bias": False,
+        "hidden_size": 42, "head_dim": 24, "intermediate_size": 52, "num_hidden_layers": 2, "num_attention_heads": 3,
+        "num_key_value_heads": 1, "rms_norm_eps": 1e-3, "rope_theta": 1000.0, "rope_scaling": YARN,
+        "tie_word_embeddings": False, "vocab_size": 287, "torch_dtype": "float32"}),
     "qwen2": ("qwen2", DECODER | {
         "architectures": ["Qwen2ForCausalLM"], "model_type": "qwen2", "hidden_size": 32, "intermediate_size": 72,
         "num_hidden_layers": 3, "num_attention_heads": 4, "num_key_value_heads": 2, "rms_norm_eps": 1e-3,

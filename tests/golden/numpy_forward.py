@@ -46,21 +46,46 @@ class Model:
         y = centred / np.sqrt(np.mean(centred * centred, -1, keepdims=True) + self.eps) * weight
         return y if self.mistake == "norm_bias" else y + bias
 
+    def yarn(self, frequency):
+        """Frequencies that turn less than beta_slow times within the original length are divided by the factor, those
+        that turn more than beta_fast times are kept, with a ramp over the pairs between."""
+        original, base = self.key("rope.scaling.original_context_length"), self.key("rope.freq_base")
+
+        def pair(turns):
+            return self.head_width * math.log(original / (2 * math.pi * turns)) / (2 * math.log(base))
+        betas = [self.key(f"rope.scaling.yarn_beta_{name}") for name in ("fast", "slow")]
+        if self.mistake == "yarn_betas":
+            betas = [32, 1]
+        first, last = max(math.floor(pair(betas[0])), 0), min(math.ceil(pair(betas[1])), self.head_width - 1)
+        ramp = np.clip((np.arange(len(frequency)) - first) / (last - first), 0, 1)
+        return frequency * (1 - ramp) + frequency / self.key("rope.scaling.factor") * ramp
+
+    def magnitude(self, of_key):
+        """What yarn multiplies queries and keys by."""
+        if self.key("rope.scaling.type") != "yarn" or self.mistake in ("yarn_magnitude", "rope_scaling"):
+            return 1.0
+        if of_key and self.mistake == "yarn_query_alone":
+            return 1.0
+        return 1 + 0.1 * math.log(self.key("rope.scaling.factor"))
+
     def angles(self, length):
         frequency = self.key("rope.freq_base") ** (-np.arange(0, self.head_width, 2) / self.head_width)
         if self.mistake != "rope_scaling":
             frequency = frequency / self.tensors.get("rope_freqs.weight", 1.0)
             if self.key("rope.scaling.type") == "linear":
                 frequency = frequency / self.key("rope.scaling.factor")
+            if self.key("rope.scaling.type") == "yarn":
+                frequency = self.yarn(frequency)
         return np.arange(length)[:, None] * frequency * (self.mistake != "no_rope")
 
-    def rope(self, x):
+    def rope(self, x, of_key=False):
         """x [T, heads, d]; the llama arch rotates neighbours, the others the halves."""
         angles = self.angles(len(x))[:, None, :]
         neighbours = (self.arch == "llama") != (self.mistake == "rope_pairs")
         half = self.head_width // 2
         a, b = (x[..., 0::2], x[..., 1::2]) if neighbours else (x[..., :half], x[..., half:])
-        a, b = a * np.cos(angles) - b * np.sin(angles), a * np.sin(angles) + b * np.cos(angles)
+        cosine, sine = self.magnitude(of_key) * np.cos(angles), self.magnitude(of_key) * np.sin(angles)
+        a, b = a * cosine - b * sine, a * sine + b * cosine
         return np.stack([a, b], -1).reshape(x.shape) if neighbours else np.concatenate([a, b], -1)
 
     def split_heads(self, x, heads):
@@ -75,10 +100,10 @@ class Model:
         value = self.split_heads(self.linear(x, layer + "attn_v"), self.kv_heads)
         rotated = self.mistake == "qk_norm_after_rope"
         if rotated:
-            query, key = self.rope(query), self.rope(key)
+            query, key = self.rope(query), self.rope(key, True)
         if layer + "attn_q_norm.weight" in self.tensors and self.mistake != "qk_norm":
             query, key = self.norm(query, layer + "attn_q_norm"), self.norm(key, layer + "attn_k_norm")
-        return (query, key, value) if rotated else (self.rope(query), self.rope(key), value)
+        return (query, key, value) if rotated else (self.rope(query), self.rope(key, True), value)
 
     def attention(self, x, layer):
         query, key, value = self.query_key_value(x, layer)
@@ -119,9 +144,10 @@ class Model:
 
 
 def mistakes_for(reader):
-    """The mistakes that can show in this model (grouping heads wrongly is none where every head has its own keys)."""
+    """The mistakes that show in this model (each head with its own keys, or all with one: no grouping to get wrong)."""
     model = Model(reader)
-    found = [m for m in MISTAKES[model.arch] if m != "gqa_order" or model.kv_heads < model.heads]
+    found = [m for m in MISTAKES[model.arch] if m != "gqa_order" or 1 < model.kv_heads < model.heads]
     scaled = "rope_freqs.weight" in reader.tensors or model.key("rope.scaling.type") is not None
     wide = model.head_width * model.heads != model.key("embedding_length")
+    found += ["yarn_betas", "yarn_magnitude", "yarn_query_alone"] * (model.key("rope.scaling.type") == "yarn")
     return found + ["rope_scaling"] * scaled + ["score_scale"] * (wide and "score_scale" not in found)
