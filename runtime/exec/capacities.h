@@ -30,7 +30,7 @@ struct StepCapacities {
 absl::StatusOr<StepCapacities> CapacitiesFor(const EngineOptions& options, int64_t context_tokens);
 
 // What a sequence may hold when `asked` (0: choose) is wanted of a model made for `max_context` (0: any). OutOfRange
-// for more than that.
+// for more than that, also where a rope scaling could go on (dynamic). Rope tables are chosen for the result: models.
 absl::StatusOr<int64_t> ContextFor(int64_t asked, int64_t max_context);
 
 }  // namespace concord::exec

@@ -39,7 +39,9 @@ struct LoadOptions {
   bool pin_threads = false;                    // one thread a core
   std::string compute = "fast";                // "exact": activations stay f32; "fast": int8 for quantised weights
   std::string kv_type = "f16";                 // of the KV cache: f32, f16, bf16 or q8_0
-  int64_t context_tokens = 0;                  // tokens a sequence may hold; 0: the model's own limit, at most 8192
+  // Tokens a sequence may hold; 0: the model's own limit, at most 8192. More than that limit is OutOfRange. Longrope
+  // models (Phi) use their long factors for every sequence when this is above their original length, else the short.
+  int64_t context_tokens = 0;
   std::function<void(const LoadProgress&)> on_progress;
   std::function<void(LogLevel, absl::string_view)> on_log;
 };

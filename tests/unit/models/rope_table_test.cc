@@ -169,5 +169,44 @@ TEST(RopeTable, GgufFilesThatMakeNoSense) {
   EXPECT_FALSE(Refusal(OpenGguf(GgufFile({{"rope.scaling.factor", 0.0}}))).ok());
 }
 
+// The module of a checkpoint of tests/golden with another rope scaling, made for 256 tokens.
+std::vector<float> BuiltTable(const json& scaling, int64_t context) {
+  const std::string golden = std::string(CONCORD_SOURCE_DIR) + "/tests/golden/llama/";
+  const loader::ScratchFolder folder;
+  json config = json::parse(loader::ReadAll(golden + "config.json"));
+  config["rope_scaling"] = scaling;
+  folder.Write("config.json", config.dump());
+  std::filesystem::create_symlink(golden + "model.safetensors", folder / "model.safetensors");
+  const auto source = loader::Open(folder.path());
+  EXPECT_TRUE(source.ok()) << source.status();
+  if (!source.ok()) return {};
+  const auto module = BuildModule(**source, {.context_tokens = context});
+  EXPECT_TRUE(module.ok()) << module.status();
+  if (!module.ok()) return {};
+  for (const graph::Weight& weight : module->weights) {
+    if (!weight.source.values.empty()) return weight.source.values;
+  }
+  return {};
+}
+
+TEST(RopeTable, TheContextOfTheModuleChooses) {
+  const json longrope = {{"rope_type", "longrope"},
+                         {"original_max_position_embeddings", 64},
+                         {"short_factor", {2, 2, 2, 2, 2, 2}},
+                         {"long_factor", {4, 4, 4, 4, 4, 4}}};
+  const json dynamic = {{"rope_type", "dynamic"}, {"factor", 2.0}};
+  for (const auto& [context, divisor] : {std::pair{1, 2}, {64, 2}, {65, 4}, {256, 4}, {1000, 4}, {0, 4}}) {
+    const std::vector<float> table = BuiltTable(longrope, context);
+    ASSERT_EQ(table.size(), 6u);
+    EXPECT_FLOAT_EQ(table[0], 1.0f / static_cast<float>(divisor)) << context;
+  }
+  const std::vector<float> unscaled = BuiltTable(nullptr, 0);
+  for (int64_t context : {0, 1, 256}) EXPECT_EQ(BuiltTable(dynamic, context), unscaled) << context;
+  // Three times the base at twice the length: 3^(12/10) over the pairs.
+  const std::vector<float> scaled = BuiltTable(dynamic, 512);
+  ASSERT_EQ(scaled.size(), 6u);
+  EXPECT_NEAR(scaled[5], unscaled[5] / std::pow(3.0, 1.2 * 10 / 12), 1e-6 * unscaled[5]);
+}
+
 }  // namespace
 }  // namespace concord::models
