@@ -27,9 +27,8 @@ absl::StatusOr<std::string> ReadAll(int fd, const std::string& what) {
   }
 }
 
-// A device that is not there is no fault of the model, though loading reports both alike.
 absl::Status LoadError(const ModelOptions& options, const absl::Status& status) {
-  if (absl::IsNotFound(status) || absl::IsFailedPrecondition(status) || absl::IsUnavailable(status)) {
+  if (absl::IsUnavailable(status)) {
     CONCORD_ASSIGN_OR_RETURN(const hal::DeviceRegistry registry, FindDevices(options));
     if (registry.Find(options.device) == nullptr) {
       return DeviceError(absl::StrCat(status.message(), "; run-model doctor says more"));

@@ -155,6 +155,14 @@ TEST(Device, PluginThatIsNone) {
   ExpectFailure({"devices", "--plugin", "./none.so"}, 5, "none.so");
   EXPECT_EQ(RunModel({"doctor", "--plugin", plugin}).exit_code, 0);  // whose task it is to say so
 }
+TEST(Device, RefusesAnOp) {  // the null plugin refuses all of them
+  const std::string plugin = std::string(CONCORD_BINARY_DIR) + "/plugins/libconcord_backend_null.so";
+  const std::string model = "synthetic:tiny:f32";
+  const std::string why = "null:0 cannot compute node 0 (embed): the null device computes nothing";
+  ExpectFailure({model, "--plugin", plugin, "--device", "null", "-p", "x"}, 5, why);
+  ExpectFailure({"plan", model, "--plugin", plugin, "--device", "null"}, 5, why);
+  ExpectFailure({"bench", model, "--plugin", plugin, "--device", "null", "--no-machine"}, 5, why);
+}
 TEST(Memory, NotEnough) {  // 100,000 contexts of 8,192 tokens: 800 GB
   ExpectFailure({"bench", "synthetic:tiny:q8_0", "--context", "8192", "--batch", "100000", "--no-machine"}, 4,
                 "KV cache");
