@@ -123,7 +123,7 @@ TEST(Usage, Misspelt) {
   ExpectFailure({"-p", "a", "--top-k"}, 2, "--top-k needs a value");
   ExpectFailure({"--threads", "-2", "-p", "a"}, 2, "at least 0");
   ExpectFailure({"--place", "x"}, 2, "--place");
-  ExpectFailure({"--lang", "zh"}, 2, "en");
+  ExpectFailure({"--lang", "fr"}, 2, "want en, zh");
 }
 TEST(Usage, Prompt) {
   const std::string model = Golden("gpt2/gpt2.gguf");  // 48 positions
