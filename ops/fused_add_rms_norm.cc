@@ -1,19 +1,10 @@
 #include "ops/core/numerics.h"
+#include "ops/core/rms_norm_attrs.h"
 
 // sum = a + b; y = rms_norm(sum, w): the residual connection and the norm after it in one pass over the row.
 // Shapes: a, b, sum, y [n, d]; w [d].
 namespace concord::ops {
 namespace {
-
-struct AddRmsNormAttrs {
-  double eps = 1e-6;
-  bool add_one = false;
-  template <typename V>
-  void Visit(V& v) {
-    v("eps", eps);
-    v("add_one", add_one);
-  }
-};
 
 double ToleranceAddRmsNorm(const OpCase& c) { return kEpsF32 * (10.0 + 0.5 * c.dim("a", -1)); }
 
@@ -32,7 +23,7 @@ std::vector<OpCase> CasesAddRmsNorm() {
 }  // namespace
 
 CONCORD_DEFINE_OP(fused_add_rms_norm) {
-  return OpBuilder<AddRmsNormAttrs>("fused_add_rms_norm", 1, "residual sum and its rms_norm")
+  return OpBuilder<RmsNormAttrs>("fused_add_rms_norm", 1, "residual sum and its rms_norm")
       .Input("a")
       .Input("b")
       .Weight("w")

@@ -1,3 +1,4 @@
+#include "ops/core/glu_attrs.h"
 #include "ops/core/numerics.h"
 
 // y = act(x Wg^T) · (x Wu^T): gate, up and the gated unit of a feed-forward block in one, so that the activations are
@@ -5,22 +6,6 @@
 // Shapes: x [n, d]; w_gate, w_up [d_ff, d] of the same packing; y [n, d_ff].
 namespace concord::ops {
 namespace {
-
-struct LinearGluAttrs {
-  std::string act = "silu";
-  std::string clamp = "none";
-  double alpha = 1;
-  double limit = 0;
-  bool plus_one = false;
-  template <typename V>
-  void Visit(V& v) {
-    v("act", act);
-    v("clamp", clamp);
-    v("alpha", alpha);
-    v("limit", limit);
-    v("plus_one", plus_one);
-  }
-};
 
 // gate and up each carry the error of a dot; act' is at most about 1.1.
 double ToleranceLinearGlu(const OpCase& c) { return 3 * DotTolerance(c.dim("w_gate", 1)) + 32 * kEpsF32; }
@@ -53,7 +38,7 @@ std::vector<OpCase> CasesLinearGlu() {
 }  // namespace
 
 CONCORD_DEFINE_OP(fused_linear_glu) {
-  return OpBuilder<LinearGluAttrs>("fused_linear_glu", 1, "gate and up projections and their gated unit")
+  return OpBuilder<GluAttrs>("fused_linear_glu", 1, "gate and up projections and their gated unit")
       .Input("x")
       .Weight("w_gate")
       .Weight("w_up")

@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "ops/core/glu_attrs.h"
 #include "ops/core/numerics.h"
 
 // Gated linear unit: y = act(gate) · up, with the clamps of the families that have them.
@@ -9,22 +10,6 @@
 // before; "none". plus_one: the factor is up + 1.   Source: Shazeer, arXiv:2002.05202; gpt-oss (silu, alpha 1.702).
 namespace concord::ops {
 namespace {
-
-struct GluAttrs {
-  std::string act = "silu";
-  std::string clamp = "none";
-  double alpha = 1;
-  double limit = 0;
-  bool plus_one = false;
-  template <typename V>
-  void Visit(V& v) {
-    v("act", act);
-    v("clamp", clamp);
-    v("alpha", alpha);
-    v("limit", limit);
-    v("plus_one", plus_one);
-  }
-};
 
 absl::Status InferGlu(const GluAttrs& attrs, Signature& s) {
   CONCORD_RETURN_IF_ERROR(s.ExpectDims("up", s.In("gate").dims));

@@ -1,19 +1,10 @@
 #include "ops/core/numerics.h"
+#include "ops/core/rms_norm_attrs.h"
 
 // y[i] = x[i] * w[i] / sqrt(mean(x^2) + eps), rows of the last dim; without w the scale is 1, with add_one it is 1 + w.
 // Shapes: x, y [.., d]; w [d].   Source: Zhang & Sennrich, arXiv:1910.07467.
 namespace concord::ops {
 namespace {
-
-struct RmsNormAttrs {
-  double eps = 1e-6;
-  bool add_one = false;
-  template <typename V>
-  void Visit(V& v) {
-    v("eps", eps);
-    v("add_one", add_one);
-  }
-};
 
 absl::Status InferRmsNorm(const RmsNormAttrs&, Signature& s) {
   if (s.Has("w")) CONCORD_RETURN_IF_ERROR(s.ExpectDims("w", {s.dim("x", -1)}));

@@ -9,14 +9,12 @@ class CpuDevice final : public sdk::HostDevice {
  public:
   using sdk::HostDevice::HostDevice;
 
+  static void Describe(concord_device_info* out);
   sdk::Support QueryOp(const sdk::Op& op) override;
   sdk::Result<std::unique_ptr<sdk::Program>> Compile(const concord_program_desc& desc) override;
 
  protected:
   uint64_t TotalMemory() const override;
 };
-
-// Of the machine; 0 = unknown.
-uint64_t MachineMemoryBytes();
 
 }  // namespace concord::cpu

@@ -31,6 +31,8 @@ class NullDevice final : public sdk::HostDevice {
  public:
   using sdk::HostDevice::HostDevice;
 
+  static void Describe(concord_device_info* out) { out->name = sdk::ToC("null device"); }
+
   sdk::Support QueryOp(const sdk::Op& op) override {
     return sdk::No("the null device computes nothing, not ", op.name());
   }
@@ -39,42 +41,10 @@ class NullDevice final : public sdk::HostDevice {
   }
 };
 
-// 3. The instance: finds devices and opens them.
-class NullInstance final : public sdk::Instance {
- public:
-  explicit NullInstance(const sdk::Host& host) : host_(host) {}
-
-  // A chip opens its driver here, and returns UNAVAILABLE with what is missing and how to get it.
-  static sdk::Result<std::unique_ptr<sdk::Instance>> Create(const sdk::Host& host) {
-    return std::unique_ptr<sdk::Instance>(std::make_unique<NullInstance>(host));
-  }
-
-  uint32_t DeviceCount() override { return 1; }
-
-  sdk::Status DeviceInfo(uint32_t, concord_device_info* out) override {
-    out->flags = CONCORD_DEVICE_ASYNC | CONCORD_DEVICE_EXECUTES_IN_WAIT | CONCORD_DEVICE_SHARES_HOST_CORES |
-                 CONCORD_DEVICE_HOST_MEMORY;
-    out->name = sdk::ToC("null device");
-    out->kind = sdk::ToC("cpu");
-    out->kv_layout = sdk::ToC("kv.paged/1");
-    out->max_buffer_bytes = uint64_t{1} << 46;  // the address space; memory runs out before
-    out->binding_align_bytes = 64;
-    out->constant_align_bytes = 1;
-    out->queue_count = 1;
-    out->max_partition_ops = UINT32_MAX;
-    return sdk::Ok();
-  }
-
-  sdk::Result<std::unique_ptr<sdk::Device>> OpenDevice(uint32_t) override {
-    return std::unique_ptr<sdk::Device>(std::make_unique<NullDevice>(&host_, &scheduler_));
-  }
-
- private:
-  sdk::Host host_;
-  sdk::InlineScheduler scheduler_;
-};
-
 }  // namespace
 }  // namespace concord::null
 
-CONCORD_PLUGIN(null, "Concord", concord::null::NullInstance)
+// 3. The instance: finds devices and opens them. HostInstance has one device, on the host; a chip derives from
+// sdk::Instance, opens its driver in Create, and returns UNAVAILABLE with what is missing and how to get it.
+using NullInstance = concord::sdk::HostInstance<concord::null::NullDevice>;
+CONCORD_PLUGIN(null, "Concord", NullInstance)

@@ -5,6 +5,7 @@
 #include "backends/sdk/bindings.h"
 #include "backends/sdk/graph.h"
 #include "backends/sdk/host_device.h"
+#include "backends/sdk/host_instance.h"
 #include "backends/sdk/inline_queue.h"
 #include "backends/sdk/objects.h"
 #include "backends/sdk/op_table.h"

@@ -79,42 +79,16 @@ class Device final : public sdk::HostDevice {
  public:
   using sdk::HostDevice::HostDevice;
 
+  static void Describe(concord_device_info* out) {
+    out->name = sdk::ToC("adding machine");
+    out->constant_align_bytes = alignof(float);
+  }
   sdk::Support QueryOp(const sdk::Op& op) override { return Query(op); }
   sdk::Result<std::unique_ptr<sdk::Program>> Compile(const concord_program_desc& desc) override {
     return std::unique_ptr<sdk::Program>(std::make_unique<Program>(desc));
   }
 };
 
-class Instance final : public sdk::Instance {
- public:
-  explicit Instance(const sdk::Host& host) : host_(host) {}
-  static sdk::Result<std::unique_ptr<sdk::Instance>> Create(const sdk::Host& host) {
-    return std::unique_ptr<sdk::Instance>(std::make_unique<Instance>(host));
-  }
-
-  uint32_t DeviceCount() override { return 1; }
-  sdk::Status DeviceInfo(uint32_t, concord_device_info* out) override {
-    out->flags = CONCORD_DEVICE_ASYNC | CONCORD_DEVICE_EXECUTES_IN_WAIT | CONCORD_DEVICE_SHARES_HOST_CORES |
-                 CONCORD_DEVICE_HOST_MEMORY;
-    out->name = sdk::ToC("adding machine");
-    out->kind = sdk::ToC("cpu");
-    out->kv_layout = sdk::ToC("kv.paged/1");
-    out->max_buffer_bytes = uint64_t{1} << 46;
-    out->binding_align_bytes = 64;
-    out->constant_align_bytes = 4;
-    out->queue_count = 1;
-    out->max_partition_ops = UINT32_MAX;
-    return sdk::Ok();
-  }
-  sdk::Result<std::unique_ptr<sdk::Device>> OpenDevice(uint32_t) override {
-    return std::unique_ptr<sdk::Device>(std::make_unique<Device>(&host_, &scheduler_));
-  }
-
- private:
-  sdk::Host host_;
-  sdk::InlineScheduler scheduler_;
-};
-
 }  // namespace adder
 
-CONCORD_PLUGIN(adder, "Concord examples", adder::Instance)
+CONCORD_PLUGIN(adder, "Concord examples", concord::sdk::HostInstance<adder::Device>)

@@ -10,9 +10,6 @@
 namespace concord::cli {
 namespace {
 
-constexpr size_t kHelpWidth = 100;
-constexpr size_t kHelpColumn = 28;
-
 std::string Shown(const std::string& text) { return text; }
 std::string Shown(int value) { return std::to_string(value); }
 std::string Shown(int64_t value) { return std::to_string(value); }
@@ -21,33 +18,6 @@ std::string Shown(const std::optional<T>&) {
   return "";
 }
 std::string Shown(const std::vector<std::string>& values) { return absl::StrJoin(values, ","); }
-
-// `text` in lines of at most kHelpWidth, all but the first indented.
-std::string Wrapped(const std::string& text, size_t indent) {
-  std::string out;
-  size_t column = indent;
-  for (absl::string_view word : absl::StrSplit(text, ' ')) {
-    if (column > indent && column + 1 + word.size() > kHelpWidth) {
-      absl::StrAppend(&out, "\n", std::string(indent, ' '));
-      column = indent;
-    } else if (column > indent) {
-      out += ' ', ++column;
-    }
-    absl::StrAppend(&out, word);
-    column += word.size();
-  }
-  return out;
-}
-
-std::string HelpLine(const std::string& left, const std::string& help) {
-  std::string line = "  " + left;
-  if (line.size() + 2 > kHelpColumn) {
-    absl::StrAppend(&line, "\n", std::string(kHelpColumn, ' '));
-  } else {
-    line.resize(kHelpColumn, ' ');
-  }
-  return absl::StrCat(line, Wrapped(help, kHelpColumn), "\n");
-}
 
 // Steps of inserting, deleting, replacing or swapping neighbours that make `b` of `a`.
 size_t EditDistance(const std::string& a, const std::string& b) {
@@ -64,12 +34,6 @@ size_t EditDistance(const std::string& a, const std::string& b) {
   return d[a.size()][b.size()];
 }
 
-struct Entry {
-  std::string group;  // empty: a positional
-  std::string left;
-  std::string help;
-};
-
 }  // namespace
 
 std::string Nearest(const std::string& word, const std::vector<std::string>& candidates) {
@@ -85,41 +49,33 @@ std::string Nearest(const std::string& word, const std::vector<std::string>& can
 
 struct Arguments::Impl {
   CLI::App app;
-  std::string program, summary, details;
+  HelpPage page;
   std::string group = "Options";
-  std::vector<std::string> groups;
-  std::vector<Entry> entries;
   std::vector<std::string> long_names;
-  std::vector<std::pair<std::string, std::string>> examples;
-  std::string usage_tail;
   CLI::Option* last = nullptr;
   bool help = false;
 
-  void Remember(const std::string& names, const std::string& value, const std::string& help_text) {
+  void Remember(const std::string& names, const std::string& value, const std::string& help_text,
+                const std::string& default_value) {
     std::vector<std::string> parts = absl::StrSplit(names, ',');
     for (const std::string& name : parts) {
       if (name.size() > 2) long_names.push_back(name);
     }
-    if (std::find(groups.begin(), groups.end(), group) == groups.end()) groups.push_back(group);
-    std::string left = absl::StrJoin(parts, ", ");
-    if (!value.empty()) absl::StrAppend(&left, " ", value);
-    entries.push_back({group, std::move(left), help_text});
+    page.entries.push_back({group, absl::StrJoin(parts, ", "), value, help_text, default_value});
   }
 
   template <typename T>
-  void Add(const std::string& names, const std::string& value, T* target, std::string help_text) {
-    const std::string shown = Shown(*target);
-    if (!shown.empty()) absl::StrAppend(&help_text, " [", shown, "]");
-    Remember(names, value, help_text);
+  void Add(const std::string& names, const std::string& value, T* target, const std::string& help_text) {
+    Remember(names, value, help_text, Shown(*target));
     last = app.add_option(names, *target)->allow_extra_args(false);
     if constexpr (!std::is_same_v<T, std::vector<std::string>>) last->expected(1);
   }
 };
 
 Arguments::Arguments(std::string program, std::string summary, std::string details) : impl_(new Impl) {
-  impl_->program = std::move(program);
-  impl_->summary = std::move(summary);
-  impl_->details = std::move(details);
+  impl_->page.program = std::move(program);
+  impl_->page.summary = std::move(summary);
+  impl_->page.details = std::move(details);
   impl_->app.set_help_flag();  // ours, so that it wins over what is missing or wrong beside it
 }
 
@@ -128,20 +84,20 @@ Arguments::~Arguments() = default;
 void Arguments::Group(const std::string& heading) { impl_->group = heading; }
 
 void Arguments::Positional(const std::string& name, std::string* target, const std::string& help, bool required) {
-  impl_->entries.push_back({"", name, help});
-  absl::StrAppend(&impl_->usage_tail, required ? " " : " [", name, required ? "" : "]");
+  impl_->page.entries.push_back({"", name, "", help, ""});
+  absl::StrAppend(&impl_->page.usage_tail, required ? " " : " [", name, required ? "" : "]");
   CLI::Option* option = impl_->app.add_option(name, *target);
   if (required) option->required();
 }
 
 void Arguments::Positional(const std::string& name, std::optional<std::string>* target, const std::string& help) {
-  impl_->entries.push_back({"", name, help});
-  absl::StrAppend(&impl_->usage_tail, " [", name, "]");
+  impl_->page.entries.push_back({"", name, "", help, ""});
+  absl::StrAppend(&impl_->page.usage_tail, " [", name, "]");
   impl_->app.add_option(name, *target);
 }
 
 void Arguments::Flag(const std::string& names, bool* target, const std::string& help) {
-  impl_->Remember(names, "", help);
+  impl_->Remember(names, "", help, "");
   impl_->app.add_flag(names, *target);
 }
 
@@ -187,6 +143,7 @@ Arguments& Arguments::AtLeast(double minimum) {
 }
 
 Arguments& Arguments::OneOf(const std::vector<std::string>& choices) {
+  impl_->page.entries.back().value = absl::StrJoin(choices, "|");
   impl_->last->check([choices](const std::string& text) {
     if (std::find(choices.begin(), choices.end(), text) != choices.end()) return std::string();
     return absl::StrCat("is '", text, "', want ", absl::StrJoin(choices, ", "));
@@ -194,14 +151,20 @@ Arguments& Arguments::OneOf(const std::vector<std::string>& choices) {
   return *this;
 }
 
-void Arguments::Example(const std::string& line, const std::string& what) { impl_->examples.emplace_back(line, what); }
+void Arguments::Subcommand(const std::string& name, const std::string& summary) {
+  impl_->page.commands.emplace_back(name, summary);
+}
+
+void Arguments::Example(const std::string& line, const std::string& what) {
+  impl_->page.examples.emplace_back(line, what);
+}
 
 absl::Status Arguments::Parse(const std::vector<std::string>& words) {
   for (const std::string& word : words) {
     if (word == "--") break;
     if (word == "-h" || word == "--help") return impl_->help = true, absl::OkStatus();
   }
-  const std::string see = absl::StrCat("; see ", impl_->program, " --help");
+  const std::string see = absl::StrCat("; see ", impl_->page.program, " --help");
   try {
     impl_->app.parse(std::vector<std::string>(words.rbegin(), words.rend()));
     return absl::OkStatus();
@@ -233,23 +196,6 @@ absl::Status Arguments::Parse(const std::vector<std::string>& words) {
 
 bool Arguments::help_wanted() const { return impl_->help; }
 
-std::string Arguments::Help() const {
-  const Impl& i = *impl_;
-  std::string out = absl::StrCat("Usage: ", i.program, i.usage_tail, " [options]\n\n", Wrapped(i.summary, 0), "\n");
-  if (!i.details.empty()) absl::StrAppend(&out, "\n", i.details, "\n");
-  out += "\n";
-  for (const Entry& e : i.entries) {
-    if (e.group.empty()) absl::StrAppend(&out, HelpLine(e.left, e.help));
-  }
-  for (const std::string& group : i.groups) {
-    absl::StrAppend(&out, "\n", group, ":\n");
-    for (const Entry& e : i.entries) {
-      if (e.group == group) absl::StrAppend(&out, HelpLine(e.left, e.help));
-    }
-  }
-  if (!i.examples.empty()) out += "\nExamples:\n";
-  for (const auto& [line, what] : i.examples) absl::StrAppend(&out, "  ", line, "\n      ", Wrapped(what, 6), "\n");
-  return out;
-}
+std::string Arguments::Help(const Translate& translate) const { return Render(impl_->page, translate); }
 
 }  // namespace concord::cli

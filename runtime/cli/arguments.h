@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "runtime/base/status.h"
+#include "runtime/cli/help_page.h"
 
 namespace concord::cli {
 
@@ -16,7 +17,7 @@ namespace concord::cli {
 // Options take their value as the next word or behind "="; "--" ends them. One thread.
 class Arguments {
  public:
-  // `program`: "run-model bench"; `summary` and `details` (may be empty, may have several lines) open the help.
+  // `program`: "run-model bench"; `summary` and `details` (may be empty; a line is a paragraph) open the help.
   Arguments(std::string program, std::string summary, std::string details);
   ~Arguments();
   Arguments(const Arguments&) = delete;
@@ -44,17 +45,19 @@ class Arguments {
   Arguments& Value(const std::string& names, const std::string& value, std::vector<std::string>* target,
                    const std::string& help);
 
-  // Conditions on the option that was declared last.
+  // Conditions on the option that was declared last. The help shows the choices in place of the value: "exact|fast".
   Arguments& AtLeast(double minimum);
   Arguments& OneOf(const std::vector<std::string>& choices);
 
+  // A line of the list of commands.
+  void Subcommand(const std::string& name, const std::string& summary);
   // A line of the examples, and what it does.
   void Example(const std::string& line, const std::string& what);
 
   // UsageError naming the word that is wrong, and what it may have meant.
   absl::Status Parse(const std::vector<std::string>& words);
   bool help_wanted() const;
-  std::string Help() const;
+  std::string Help(const Translate& translate) const;
 
  private:
   struct Impl;

@@ -236,13 +236,12 @@ class Bench : public Command {
 }  // namespace
 
 CONCORD_DEFINE_COMMAND(bench) {
-  return {
-      .name = "bench",
-      .summary = "Measure how fast a model reads a prompt and writes, and how near that is to the machine's limits",
-      .details =
-          "Speeds are medians. Rates come from the operations and bytes that the model's graph needs at least; the\n"
-          "machine's own limits are measured in the same run with the same threads. Prompts are random tokens.",
-      .make = Make<Bench>};
+  return {.name = "bench",
+          .summary = "Measure how fast a model reads a prompt and writes, and how near that is to the machine's limits",
+          .details =
+              "Speeds are medians. Rates come from the operations and bytes that the model's graph needs at least; the "
+              "machine's own limits are measured in the same run with the same threads. Prompts are random tokens.",
+          .make = Make<Bench>};
 }
 
 }  // namespace concord::cli

@@ -34,6 +34,9 @@ std::unique_ptr<Command> Make() {
 // In the order of the sorted list in CMakeLists.txt.
 const std::vector<CommandDef>& AllCommands();
 
+// The help of a command, or of the program (null).
+std::string HelpOf(const CommandDef* def, const Translate& translate);
+
 // The program: `words` without its own name. Returns the exit code.
 int RunModel(const std::vector<std::string>& words);
 

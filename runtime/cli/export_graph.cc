@@ -16,8 +16,7 @@ class ExportGraph : public Command {
     args.Value("--context", "TOKENS", &options_.context,
                "for rope tables that depend on it; 0: what the model was made for")
         .AtLeast(0);
-    args.Value("--kv-type", "TYPE", &options_.kv_type, "of the KV cache: f32, f16, bf16, q8_0")
-        .OneOf({"f32", "f16", "bf16", "q8_0"});
+    args.Value("--kv-type", "TYPE", &options_.kv_type, "of the KV cache").OneOf({"f32", "f16", "bf16", "q8_0"});
     args.Example("run-model export-graph model.gguf -o concord_graph.textproto", "the graph as a file");
   }
 

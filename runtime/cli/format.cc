@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "runtime/cli/text_width.h"
 
 namespace concord::cli {
 namespace {
@@ -17,11 +18,6 @@ std::string Scaled(double value, double step, const std::vector<const char*>& un
                                      : value < 100 ? 1
                                                    : 0,
                                      value, units[unit]);
-}
-
-// Columns on a screen: characters, near enough.
-size_t Width(const std::string& text) {
-  return static_cast<size_t>(std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xC0) != 0x80; }));
 }
 
 }  // namespace

@@ -11,9 +11,12 @@
 namespace concord::cli {
 namespace {
 
-constexpr char kModelHelp[] =
-    "a GGUF file (the first part of a split one), a Hugging Face folder, or synthetic:SHAPE[:TYPE], "
-    "a model with random weights, for example synthetic:llama-3.2-1b:q4_k_m";
+#define CONCORD_MODEL_HELP                                                                          \
+  "a GGUF file (the first part of a split one), a Hugging Face folder, or synthetic:SHAPE[:TYPE], " \
+  "a model with random weights, for example synthetic:llama-3.2-1b:q4_k_m"
+constexpr char kModelHelp[] = CONCORD_MODEL_HELP;
+constexpr char kModelOrDemoHelp[] = CONCORD_MODEL_HELP "; without it the built-in demo model";
+#undef CONCORD_MODEL_HELP
 
 absl::StatusOr<std::string> ReadAll(int fd, const std::string& what) {
   std::string text;
@@ -27,9 +30,8 @@ absl::StatusOr<std::string> ReadAll(int fd, const std::string& what) {
   }
 }
 
-// A device that is not there is no fault of the model, though loading reports both alike.
 absl::Status LoadError(const ModelOptions& options, const absl::Status& status) {
-  if (absl::IsNotFound(status) || absl::IsFailedPrecondition(status) || absl::IsUnavailable(status)) {
+  if (absl::IsUnavailable(status)) {
     CONCORD_ASSIGN_OR_RETURN(const hal::DeviceRegistry registry, FindDevices(options));
     if (registry.Find(options.device) == nullptr) {
       return DeviceError(absl::StrCat(status.message(), "; run-model doctor says more"));
@@ -50,8 +52,7 @@ void DeviceOptions::Declare(Arguments& args) {
 }
 
 void ModelOptions::DeclareModel(Arguments& args, bool required) {
-  args.Positional("MODEL", &model, absl::StrCat(kModelHelp, required ? "" : "; without it the built-in demo model"),
-                  required);
+  args.Positional("MODEL", &model, required ? kModelHelp : kModelOrDemoHelp, required);
 }
 
 void ModelOptions::Declare(Arguments& args) {
@@ -60,8 +61,7 @@ void ModelOptions::Declare(Arguments& args) {
   args.Value("--context", "TOKENS", &context,
              "tokens that prompt and answer may have; 0: the model's own, at most 8192")
       .AtLeast(0);
-  args.Value("--kv-type", "TYPE", &kv_type, "of the KV cache: f32, f16, bf16, q8_0")
-      .OneOf({"f32", "f16", "bf16", "q8_0"});
+  args.Value("--kv-type", "TYPE", &kv_type, "of the KV cache").OneOf({"f32", "f16", "bf16", "q8_0"});
   args.Value("--compute", "HOW", &compute, "exact: f32 activations; fast: int8 for quantised weights")
       .OneOf({"exact", "fast"});
   args.Value("--batch-tokens", "N", &batch_tokens, "tokens a step: long prompts go in pieces of this").AtLeast(1);

@@ -138,12 +138,10 @@ CONCORD_DEFINE_COMMAND(perplexity) {
           .summary = "Measure how well a model foretells a text",
           .details =
               "The text is cut into windows of --context tokens (512, or what the model was made for), each --stride "
-              "further\n"
-              "on. Every token is scored once, in the first window that holds it, so that all but those of the first "
-              "window\n"
-              "are foretold from at least context - stride tokens. The value is exp of the mean of -log p; the error "
-              "is one\n"
-              "standard error, tokens taken as independent. The model's BOS, if it has one, begins every window.",
+              "further on. Every token is scored once, in the first window that holds it, so that all but those of the "
+              "first window are foretold from at least context - stride tokens. The value is exp of the mean of -log "
+              "p; the error is one standard error, tokens taken as independent. The model's BOS, if it has one, begins "
+              "every window.",
           .make = Make<Perplexity>};
 }
 

@@ -137,7 +137,7 @@ CONCORD_DEFINE_COMMAND(plan) {
       .name = "plan",
       .summary = "Say what running a model takes, before any weight is read",
       .details =
-          "The graph is built, fused and compiled for the device, and asked for every size. Weights that the CPU uses\n"
+          "The graph is built, fused and compiled for the device, and asked for every size. Weights that the CPU uses "
           "where they lie in the file need no memory of the process's own, so they may exceed what is free.",
       .make = Make<Plan>};
 }

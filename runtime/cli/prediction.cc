@@ -6,6 +6,7 @@
 
 #include "runtime/cli/exit_code.h"
 #include "runtime/cli/host_info.h"
+#include "runtime/exec/from_device.h"
 #include "runtime/exec/weights.h"
 #include "runtime/models/model.h"
 
@@ -44,9 +45,7 @@ absl::StatusOr<std::unique_ptr<Prediction>> Prediction::Make(const ModelOptions&
   p->module_ = *std::move(module);
   p->nodes_before_ = static_cast<int64_t>(p->module_.main.nodes.size());
   CONCORD_ASSIGN_OR_RETURN(const hal::DeviceRegistry registry, FindDevices(options));
-  absl::StatusOr<std::shared_ptr<hal::Device>> device = registry.Open(options.device);
-  if (!device.ok()) return DeviceError(device.status().message());
-  p->device_ = *std::move(device);
+  CONCORD_ASSIGN_OR_RETURN(p->device_, exec::FromDevice(registry.Open(options.device)));
   absl::StatusOr<exec::CompiledModule> compiled = exec::CompileModule(&p->module_, *p->device_, options.compute);
   if (!compiled.ok()) return ModelError(compiled.status());
   p->compiled_ = *std::move(compiled);
@@ -91,8 +90,9 @@ absl::Status Prediction::StandIns() {
   for (const graph::Weight& weight : module_.weights) {
     const graph::Value& value = module_.main.value(weight.value);
     CONCORD_ASSIGN_OR_RETURN(const int64_t bytes, graph::ResolveBytes(value.type, {}));
-    CONCORD_ASSIGN_OR_RETURN(hal::Constant constant,
-                             device_->CreateConstant(exec::DescribeConstant(value.type, value.name, zeros, bytes)));
+    CONCORD_ASSIGN_OR_RETURN(
+        hal::Constant constant,
+        exec::FromDevice(device_->CreateConstant(exec::DescribeConstant(value.type, value.name, zeros, bytes))));
     stand_ins_.push_back(std::move(constant));
   }
   return absl::OkStatus();

@@ -100,7 +100,7 @@ class Quantize : public Command {
     args.Positional("OUT", &out_, "the GGUF file to write; it appears when it is complete", true);
     std::vector<std::string> names;
     for (const QuantizeType& type : QuantizeTypes()) names.emplace_back(type.name);
-    args.Value("-t,--type", "TYPE", &type_, absl::StrCat("what to write: ", Join(names, ", "))).OneOf(names);
+    args.Value("-t,--type", "TYPE", &type_, "what to write").OneOf(names);
     args.Example("run-model quantize model-f16.gguf model-q4_k_m.gguf --type q4_k_m", "a quarter of the size");
   }
 
@@ -167,7 +167,7 @@ CONCORD_DEFINE_COMMAND(quantize) {
   return {.name = "quantize",
           .summary = "Make a smaller file of a model by storing its weights in fewer bits",
           .details =
-              "q8_0, q4_0 and q6_k store every matrix so; q4_k_m stores most in q4_k, and those that matter most\n"
+              "q8_0, q4_0 and q6_k store every matrix so; q4_k_m stores most in q4_k, and those that matter most "
               "(output, some attn_v and ffn_down) in q6_k. Vectors stay f32.",
           .make = Make<Quantize>};
 }

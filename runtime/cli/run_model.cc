@@ -1,6 +1,7 @@
 #include "concord/concord.h"
 #include "runtime/cli/command.h"
 #include "runtime/cli/exit_code.h"
+#include "runtime/cli/language.h"
 
 #include <exception>
 #include <filesystem>
@@ -23,16 +24,6 @@ const CommandDef* FindCommand(const std::string& name) {
   return nullptr;
 }
 
-std::string CommandList() {
-  std::string out = "Commands (without one: generate):\n";
-  for (const CommandDef& command : AllCommands()) {
-    std::string name = command.name;
-    name.resize(14, ' ');
-    absl::StrAppend(&out, "  ", name, command.summary, "\n");
-  }
-  return out + "run-model COMMAND --help tells more; run-model --version prints the version.";
-}
-
 // A first word that names neither a file nor a command, but nearly a command.
 absl::Status CheckNotMisspelt(const std::string& word) {
   std::error_code error;
@@ -47,23 +38,41 @@ absl::Status CheckNotMisspelt(const std::string& word) {
                                  near.empty() ? "; see run-model --help" : absl::StrCat("; did you mean ", near, "?")));
 }
 
-absl::Status RunCommand(const CommandDef& def, const std::vector<std::string>& words, bool by_default) {
-  const std::string program = by_default ? "run-model" : absl::StrCat("run-model ", def.name);
-  Arguments args(program, def.summary, by_default ? absl::StrCat(def.details, "\n\n", CommandList()) : def.details);
-  const std::unique_ptr<Command> command = def.make();
+// A command and all that its line may hold: its own arguments, then what every command has.
+struct CommandLine {
+  CommandLine(const CommandDef& def, bool by_default, Language language)
+      : args(by_default ? "run-model" : absl::StrCat("run-model ", def.name), def.summary, def.details),
+        command(def.make()),
+        language_name(LanguageName(language)) {
+    command->Declare(args);
+    args.Group("Output");
+    args.Flag("--json", &console.json, "results as JSON on standard output");
+    args.Flag("-q,--quiet", &console.quiet, "nothing on standard error but errors");
+    args.Value("--lang", "LANG", &language_name, "language of help; results and messages are English")
+        .OneOf({LanguageName(Language::kEnglish), LanguageName(Language::kChinese)});
+    args.Flag("-h,--help", &help, "this help");
+    if (!by_default) return;
+    for (const CommandDef& other : AllCommands()) args.Subcommand(other.name, other.summary);
+  }
+
+  Arguments args;
+  std::unique_ptr<Command> command;
   Console console;
-  std::string language = "en";
-  command->Declare(args);
-  args.Group("Output");
-  args.Flag("--json", &console.json, "results as JSON on standard output");
-  args.Flag("-q,--quiet", &console.quiet, "nothing on standard error but errors");
-  args.Value("--lang", "LANG", &language, "language of messages; only English for now").OneOf({"en"});
-  bool help = false;  // found by Parse itself; declared to stand in the list
-  args.Flag("-h,--help", &help, "this help");
-  CONCORD_RETURN_IF_ERROR(args.Parse(words));
-  if (args.help_wanted()) return console.Print(args.Help());
-  const absl::Status status = command->Run(console);
-  console.EndProgress();
+  // Both are found before the line is parsed; declared to be checked and to stand in the help.
+  std::string language_name;
+  bool help = false;
+};
+
+absl::Status RunCommand(const CommandDef& def, const std::vector<std::string>& words, bool by_default) {
+  const Language language = ChooseLanguage(words);
+  CommandLine line(def, by_default, language);
+  CONCORD_RETURN_IF_ERROR(line.args.Parse(words));
+  if (line.args.help_wanted()) {
+    return line.console.Print(
+        line.args.Help([language](const std::string& text) { return Translated(text, language); }));
+  }
+  const absl::Status status = line.command->Run(line.console);
+  line.console.EndProgress();
   return status;
 }
 
@@ -85,6 +94,11 @@ absl::Status Dispatch(std::vector<std::string> words) {
 }
 
 }  // namespace
+
+std::string HelpOf(const CommandDef* def, const Translate& translate) {
+  return CommandLine(def == nullptr ? *FindCommand(kDefault) : *def, def == nullptr, Language::kEnglish)
+      .args.Help(translate);
+}
 
 const std::vector<CommandDef>& AllCommands() {
   static const auto* commands = new std::vector<CommandDef>{

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "runtime/exec/from_device.h"
 #include "runtime/graph/fuse.h"
 
 namespace concord::exec {
@@ -22,7 +23,7 @@ using Words = std::vector<std::string>;
 
 // Whether the device computes a node as it stands in `program`.
 absl::StatusOr<hal::Support> Ask(const hal::Device& device, const graph::LoweredProgram& program, size_t node) {
-  return device.QueryOp(program.desc(), static_cast<uint32_t>(node));
+  return FromDevice(device.QueryOp(program.desc(), static_cast<uint32_t>(node)));
 }
 
 // The arithmetic of every node: the fast one where it is allowed and the device has it, else f32.
@@ -45,7 +46,7 @@ absl::StatusOr<Words> ChooseArithmetic(const hal::Device& device, const Graph& g
     }
     CONCORD_ASSIGN_OR_RETURN(const hal::Support support, Ask(device, exact, n));
     if (!support.ok()) {
-      return absl::UnimplementedError(absl::StrCat(
+      return absl::UnavailableError(absl::StrCat(
           device.id(), " cannot compute ", graph::NodeLabel(graph, static_cast<int32_t>(n)), ": ", support.reason));
     }
   }
@@ -69,7 +70,7 @@ absl::StatusOr<CompiledModule> CompileModule(graph::Module* module, const hal::D
   CONCORD_ASSIGN_OR_RETURN(Words words, ChooseArithmetic(device, graph, fast));
   CONCORD_ASSIGN_OR_RETURN(graph::LoweredProgram lowered,
                            graph::LoweredProgram::Lower(graph, graph::WholeGraph(graph), words));
-  CONCORD_ASSIGN_OR_RETURN(hal::Program program, device.Compile(lowered.desc()));
+  CONCORD_ASSIGN_OR_RETURN(hal::Program program, FromDevice(device.Compile(lowered.desc())));
   return CompiledModule{std::move(lowered), std::move(words), std::move(program)};
 }
 

@@ -6,6 +6,7 @@
 #include "runtime/exec/capacities.h"
 #include "runtime/exec/compile.h"
 #include "runtime/exec/demo_model.h"
+#include "runtime/exec/from_device.h"
 #include "runtime/exec/tokenizer_source.h"
 #include "runtime/hal/device_registry.h"
 #include "runtime/models/model.h"
@@ -50,7 +51,7 @@ absl::StatusOr<std::shared_ptr<hal::Device>> OpenDevice(const LoadOptions& optio
   hal::DeviceRegistry::Options registry;
   registry.host = hal::HostServices::Create(std::move(host));
   registry.plugin_files = options.plugins;
-  return hal::DeviceRegistry::Discover(std::move(registry)).Open(options.devices[0]);
+  return FromDevice(hal::DeviceRegistry::Discover(std::move(registry)).Open(options.devices[0]));
 }
 
 int64_t StateBytesPerToken(const graph::Module& module) {

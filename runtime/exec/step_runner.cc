@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "runtime/base/memory_block.h"
+#include "runtime/exec/from_device.h"
 #include "runtime/graph/memory_plan.h"
 #include "runtime/graph/sizes.h"
 
@@ -49,7 +50,7 @@ absl::StatusOr<std::unique_ptr<StepRunner>> StepRunner::Create(std::shared_ptr<c
   CONCORD_RETURN_IF_ERROR(runner->MakeState(capacities));
   CONCORD_RETURN_IF_ERROR(runner->MakeInputs(capacities));
   CONCORD_RETURN_IF_ERROR(runner->Prepare(capacities));
-  CONCORD_ASSIGN_OR_RETURN(runner->done_, runner->model_->device().CreateSemaphore());
+  CONCORD_ASSIGN_OR_RETURN(runner->done_, FromDevice(runner->model_->device().CreateSemaphore()));
   return runner;
 }
 
@@ -61,7 +62,7 @@ absl::StatusOr<hal::Buffer> StepRunner::Allocate(int64_t bytes, absl::string_vie
                      " MiB with all before it, but ", free_bytes_ >> 20,
                      " MiB are free; ask for a shorter context, fewer sequences or a smaller KV type"));
   }
-  absl::StatusOr<hal::Buffer> buffer = model_->device().CreateBuffer(static_cast<uint64_t>(bytes));
+  absl::StatusOr<hal::Buffer> buffer = FromDevice(model_->device().CreateBuffer(static_cast<uint64_t>(bytes)));
   return buffer.ok() ? std::move(buffer) : Annotate(buffer.status(), absl::StrCat("memory for ", what));
 }
 
@@ -96,7 +97,7 @@ absl::Status StepRunner::MakeInputs(const StepCapacities& capacities) {
     total += padded;
   }
   CONCORD_ASSIGN_OR_RETURN(inputs_, Allocate(static_cast<int64_t>(total), "the inputs of a step"));
-  CONCORD_ASSIGN_OR_RETURN(void* memory, inputs_.Map(CONCORD_MAP_WRITE));
+  CONCORD_ASSIGN_OR_RETURN(void* memory, FromDevice(inputs_.Map(CONCORD_MAP_WRITE)));
   input_memory_ = static_cast<std::byte*>(memory);
   for (concord_binding& b : bindings_) b.buffer = inputs_.get();
   return absl::OkStatus();
@@ -119,7 +120,7 @@ absl::Status StepRunner::Prepare(const StepCapacities& capacities) {
   if (logits == graph::kNoValue) return absl::InvalidArgumentError("the graph has no output 'logits'");
   CONCORD_ASSIGN_OR_RETURN(const int64_t logit_bytes, graph::ResolveBytes(module.main.value(logits).type, symbols));
   CONCORD_ASSIGN_OR_RETURN(output_, Allocate(logit_bytes, "logits"));
-  CONCORD_ASSIGN_OR_RETURN(void* memory, output_.Map(CONCORD_MAP_READ));
+  CONCORD_ASSIGN_OR_RETURN(void* memory, FromDevice(output_.Map(CONCORD_MAP_READ)));
   logits_ = static_cast<float*>(memory);
   fixed.push_back(output_.Bind(lowered.slot(logits), CONCORD_ROLE_OUTPUT));
 
@@ -133,8 +134,8 @@ absl::Status StepRunner::Prepare(const StepCapacities& capacities) {
   }
   CONCORD_ASSIGN_OR_RETURN(
       prepared_,
-      model_->program().Prepare(
-          {.capacities = symbols_, .bindings = fixed, .value_offsets = offsets, .planned_bytes = plan.total_bytes}));
+      FromDevice(model_->program().Prepare(
+          {.capacities = symbols_, .bindings = fixed, .value_offsets = offsets, .planned_bytes = plan.total_bytes})));
   ++prepares_;
   workspace_bytes_ = static_cast<int64_t>(prepared_.workspace_bytes());
   CONCORD_ASSIGN_OR_RETURN(workspace_, Allocate(workspace_bytes_, "activations"));
@@ -162,12 +163,12 @@ absl::Status StepRunner::Run(const StepBatch& batch) {
     if (!values.empty())
       std::memcpy(input_memory_ + input.offset_bytes, values.data(), values.size() * sizeof(int32_t));
   }
-  CONCORD_RETURN_IF_ERROR(inputs_.Flush());
+  CONCORD_RETURN_IF_ERROR(FromDevice(inputs_.Flush()));
   const concord_point signal = done_.At(++step_);
-  CONCORD_RETURN_IF_ERROR(model_->device().Submit(
-      {.prepared = &prepared_, .values = symbols_, .bindings = bindings_, .signals = {&signal, 1}}));
-  CONCORD_RETURN_IF_ERROR(done_.Wait(step_));
-  return output_.Flush();
+  CONCORD_RETURN_IF_ERROR(FromDevice(model_->device().Submit(
+      {.prepared = &prepared_, .values = symbols_, .bindings = bindings_, .signals = {&signal, 1}})));
+  CONCORD_RETURN_IF_ERROR(FromDevice(done_.Wait(step_)));
+  return FromDevice(output_.Flush());
 }
 
 }  // namespace concord::exec

@@ -5,6 +5,7 @@
 
 #include "runtime/base/border_type.h"
 #include "runtime/base/checked.h"
+#include "runtime/exec/from_device.h"
 
 namespace concord::exec {
 namespace {
@@ -139,7 +140,7 @@ absl::StatusOr<Weights> Weights::Load(const loader::ModelSource& source, const g
     }
     if (!weights.made_.empty() && data == weights.made_.back().data()) weights.made_bytes_ += bytes;
     CONCORD_ASSIGN_OR_RETURN(weights.constants_[weight.value],
-                             device.CreateConstant(DescribeConstant(value.type, value.name, data, bytes)));
+                             FromDevice(device.CreateConstant(DescribeConstant(value.type, value.name, data, bytes))));
     if (progress) progress(state);
   }
   return weights;

@@ -32,8 +32,7 @@ absl::Status CheckMade(int32_t code, const concord_error& error, const T* handle
 }  // namespace
 
 Device::~Device() {
-  concord_error error{};
-  error.op_index = CONCORD_NONE;
+  concord_error error = NoError();
   const absl::Status status = ToStatus(api().device_close(handle_, &error), error, Where("close"));
   if (!status.ok()) instance_->host().Log(LogLevel::kError, status.message());
 }
@@ -44,8 +43,7 @@ absl::Status Device::Missing(absl::string_view what) const {
 
 absl::StatusOr<concord_memory_stats> Device::MemoryStats() const {
   if (api().device_memory_stats == nullptr) return Missing("device_memory_stats");
-  concord_error error{};
-  error.op_index = CONCORD_NONE;
+  concord_error error = NoError();
   concord_memory_stats stats = Sized<concord_memory_stats>();
   CONCORD_RETURN_IF_ERROR(ToStatus(api().device_memory_stats(handle_, &stats, &error), error, Where("memory stats")));
   return stats;
@@ -60,8 +58,7 @@ absl::StatusOr<Buffer> Device::CreateBuffer(uint64_t size_bytes, int32_t usage, 
   desc.usage = usage;
   desc.size_bytes = size_bytes;
   desc.align_bytes = align_bytes;
-  concord_error error{};
-  error.op_index = CONCORD_NONE;
+  concord_error error = NoError();
   concord_buffer* buffer = nullptr;
   const int32_t code = api().buffer_create(handle_, &desc, &buffer, &error);
   CONCORD_RETURN_IF_ERROR(CheckMade(code, error, buffer, Where(absl::StrCat("buffer of ", size_bytes, " bytes"))));
@@ -70,8 +67,7 @@ absl::StatusOr<Buffer> Device::CreateBuffer(uint64_t size_bytes, int32_t usage, 
 
 absl::StatusOr<Buffer> Device::ImportHost(void* memory, uint64_t size_bytes) const {
   if (api().buffer_import_host == nullptr) return Missing("buffer_import_host");
-  concord_error error{};
-  error.op_index = CONCORD_NONE;
+  concord_error error = NoError();
   concord_buffer* buffer = nullptr;
   const int32_t code = api().buffer_import_host(handle_, memory, size_bytes, &buffer, &error);
   CONCORD_RETURN_IF_ERROR(CheckMade(code, error, buffer, Where("import of host memory")));
@@ -79,8 +75,7 @@ absl::StatusOr<Buffer> Device::ImportHost(void* memory, uint64_t size_bytes) con
 }
 
 absl::StatusOr<Semaphore> Device::CreateSemaphore(uint64_t initial_value) const {
-  concord_error error{};
-  error.op_index = CONCORD_NONE;
+  concord_error error = NoError();
   concord_semaphore* semaphore = nullptr;
   const int32_t code = api().semaphore_create(handle_, initial_value, &semaphore, &error);
   CONCORD_RETURN_IF_ERROR(CheckMade(code, error, semaphore, Where("semaphore")));
@@ -89,8 +84,7 @@ absl::StatusOr<Semaphore> Device::CreateSemaphore(uint64_t initial_value) const 
 
 absl::StatusOr<Constant> Device::CreateConstant(concord_constant_desc desc) const {
   desc.struct_size = sizeof(desc);
-  concord_error error{};
-  error.op_index = CONCORD_NONE;
+  concord_error error = NoError();
   concord_constant* constant = nullptr;
   const int32_t code = api().constant_create(handle_, &desc, &constant, &error);
   CONCORD_RETURN_IF_ERROR(CheckMade(code, error, constant, Where(absl::StrCat("constant '", View(desc.name), "'"))));
@@ -99,8 +93,7 @@ absl::StatusOr<Constant> Device::CreateConstant(concord_constant_desc desc) cons
 
 absl::StatusOr<Support> Device::QueryOp(const concord_program_desc& program, uint32_t op_index) const {
   concord_support answer = Sized<concord_support>();
-  concord_error error{};
-  error.op_index = CONCORD_NONE;
+  concord_error error = NoError();
   const int32_t code = api().program_query_op(handle_, &program, op_index, &answer, &error);
   CONCORD_RETURN_IF_ERROR(ToStatus(code, error, Where(absl::StrCat("query of", OpLabel(program, op_index)))));
   const bool known = answer.level >= CONCORD_SUPPORT_NO && answer.level <= CONCORD_SUPPORT_FAST;
@@ -109,8 +102,7 @@ absl::StatusOr<Support> Device::QueryOp(const concord_program_desc& program, uin
 }
 
 absl::StatusOr<Program> Device::Compile(const concord_program_desc& desc) const {
-  concord_error error{};
-  error.op_index = CONCORD_NONE;
+  concord_error error = NoError();
   concord_program* program = nullptr;
   const int32_t code = api().program_compile(handle_, &desc, &program, &error);
   const std::string where =
@@ -123,8 +115,7 @@ absl::StatusOr<Program> Device::Compile(const concord_program_desc& desc) const 
 
 absl::StatusOr<Program> Device::Deserialize(const concord_program_desc& desc, absl::string_view artefact) const {
   if (api().program_deserialize == nullptr) return Missing("program_deserialize");
-  concord_error error{};
-  error.op_index = CONCORD_NONE;
+  concord_error error = NoError();
   concord_program* program = nullptr;
   const int32_t code = api().program_deserialize(handle_, &desc, artefact.data(), artefact.size(), &program, &error);
   CONCORD_RETURN_IF_ERROR(CheckMade(code, error, program, Where("deserialize")));
@@ -139,8 +130,7 @@ absl::Status Device::Submit(const SubmitArgs& args) const {
   theirs.bindings = ArrayOf(args.bindings);
   theirs.waits = ArrayOf(args.waits);
   theirs.signals = ArrayOf(args.signals);
-  concord_error error{};
-  error.op_index = CONCORD_NONE;
+  concord_error error = NoError();
   const int32_t code = api().queue_submit(handle_, &theirs, &error);
   if (code == CONCORD_OK) return absl::OkStatus();
   return ToStatus(code, error, Where(absl::StrCat("submit of '", theirs.prepared ? args.prepared->name() : "", "'")));
@@ -156,8 +146,7 @@ absl::Status Device::Copy(const CopyArgs& args) const {
   theirs.size_bytes = args.size_bytes;
   theirs.waits = ArrayOf(args.waits);
   theirs.signals = ArrayOf(args.signals);
-  concord_error error{};
-  error.op_index = CONCORD_NONE;
+  concord_error error = NoError();
   const int32_t code = api().queue_copy(handle_, &theirs, &error);
   return code == CONCORD_OK ? absl::OkStatus() : ToStatus(code, error, Where("copy"));
 }
@@ -171,8 +160,7 @@ absl::Status Device::Fill(const FillArgs& args) const {
   theirs.pattern = args.pattern;
   theirs.waits = ArrayOf(args.waits);
   theirs.signals = ArrayOf(args.signals);
-  concord_error error{};
-  error.op_index = CONCORD_NONE;
+  concord_error error = NoError();
   const int32_t code = api().queue_fill(handle_, &theirs, &error);
   return code == CONCORD_OK ? absl::OkStatus() : ToStatus(code, error, Where("fill"));
 }
@@ -183,8 +171,7 @@ absl::Status Device::Barrier(absl::Span<const concord_point> waits, absl::Span<c
   theirs.queue_index = queue_index;
   theirs.waits = ArrayOf(waits);
   theirs.signals = ArrayOf(signals);
-  concord_error error{};
-  error.op_index = CONCORD_NONE;
+  concord_error error = NoError();
   const int32_t code = api().queue_barrier(handle_, &theirs, &error);
   return code == CONCORD_OK ? absl::OkStatus() : ToStatus(code, error, Where("barrier"));
 }

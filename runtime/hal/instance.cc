@@ -23,7 +23,7 @@ Instance::Instance(std::shared_ptr<Plugin> plugin, std::shared_ptr<HostServices>
 
 absl::StatusOr<std::shared_ptr<Instance>> Instance::Create(std::shared_ptr<Plugin> plugin,
                                                            std::shared_ptr<HostServices> host) {
-  concord_error error{};
+  concord_error error = NoError();
   concord_instance* handle = nullptr;
   const int32_t code = plugin->api().create(&host->api(), &handle, &error);
   if (code != CONCORD_OK) return ToStatus(code, error, absl::StrCat("plugin ", plugin->name()));
@@ -33,7 +33,7 @@ absl::StatusOr<std::shared_ptr<Instance>> Instance::Create(std::shared_ptr<Plugi
 }
 
 Instance::~Instance() {
-  concord_error error{};
+  concord_error error = NoError();
   const int32_t code = plugin_->api().shutdown(handle_, &error);
   const absl::Status status = ToStatus(code, error, absl::StrCat("plugin ", plugin_->name(), ": shutdown"));
   if (!status.ok()) host_->Log(LogLevel::kError, status.message());
@@ -41,7 +41,7 @@ Instance::~Instance() {
 
 absl::StatusOr<DeviceInfo> Instance::GetDeviceInfo(uint32_t index) const {
   const std::string id = absl::StrCat(plugin_->name(), ":", index);
-  concord_error error{};
+  concord_error error = NoError();
   concord_device_info theirs = Sized<concord_device_info>();
   const int32_t code = plugin_->api().device_info(handle_, index, &theirs, &error);
   if (code != CONCORD_OK) return ToStatus(code, error, id);
@@ -64,7 +64,7 @@ absl::StatusOr<DeviceInfo> Instance::GetDeviceInfo(uint32_t index) const {
 
 absl::StatusOr<std::shared_ptr<Device>> Instance::OpenDevice(uint32_t index) {
   CONCORD_ASSIGN_OR_RETURN(DeviceInfo info, GetDeviceInfo(index));
-  concord_error error{};
+  concord_error error = NoError();
   concord_device* handle = nullptr;
   const int32_t code = plugin_->api().device_open(handle_, index, &handle, &error);
   if (code != CONCORD_OK) return ToStatus(code, error, absl::StrCat(info.id, ": open"));

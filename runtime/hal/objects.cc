@@ -7,16 +7,6 @@
 #include "runtime/hal/status.h"
 
 namespace concord::hal {
-namespace {
-
-concord_error NoError() {
-  concord_error error{};
-  error.op_index = CONCORD_NONE;
-  return error;
-}
-
-}  // namespace
-
 absl::StatusOr<void*> Buffer::Map(uint32_t access, uint64_t offset_bytes, uint64_t size_bytes) const {
   concord_error error = NoError();
   void* address = nullptr;

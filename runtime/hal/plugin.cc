@@ -116,8 +116,7 @@ int32_t SanitizerOfFile(const std::string& path) {
 
 absl::StatusOr<std::shared_ptr<Plugin>> Plugin::FromQuery(concord_plugin_query_fn* query, const std::string& where,
                                                           const std::string& name) {
-  concord_error error{};
-  error.op_index = CONCORD_NONE;
+  concord_error error = NoError();
   const concord_plugin_api* theirs = query(CONCORD_ABI_MAJOR, &error);
   if (theirs == nullptr) {
     return ToStatus(error.code == CONCORD_OK ? CONCORD_FAILED_PRECONDITION : error.code, error, where);

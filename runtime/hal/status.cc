@@ -16,10 +16,15 @@ absl::Status ToStatus(int32_t code, const concord_error& error, absl::string_vie
   return absl::Status(known ? static_cast<absl::StatusCode>(code) : absl::StatusCode::kUnknown, message);
 }
 
-concord_error ToError(const absl::Status& status) {
+concord_error NoError() {
   concord_error error{};
-  error.code = static_cast<int32_t>(status.code());
   error.op_index = CONCORD_NONE;
+  return error;
+}
+
+concord_error ToError(const absl::Status& status) {
+  concord_error error = NoError();
+  error.code = static_cast<int32_t>(status.code());
   const size_t length = std::min(status.message().size(), sizeof(error.message) - 1);
   std::memcpy(error.message, status.message().data(), length);
   return error;

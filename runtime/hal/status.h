@@ -11,6 +11,9 @@ namespace concord::hal {
 // position are put behind the plugin's message. A code outside of CONCORD_* becomes UNKNOWN.
 absl::Status ToStatus(int32_t code, const concord_error& error, absl::string_view where);
 
+// An error for a plugin to fill: it concerns no op until it says so.
+concord_error NoError();
+
 // The other direction, for semaphore_fail: the message is cut to fit.
 concord_error ToError(const absl::Status& status);
 

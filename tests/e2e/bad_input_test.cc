@@ -123,7 +123,7 @@ TEST(Usage, Misspelt) {
   ExpectFailure({"-p", "a", "--top-k"}, 2, "--top-k needs a value");
   ExpectFailure({"--threads", "-2", "-p", "a"}, 2, "at least 0");
   ExpectFailure({"--place", "x"}, 2, "--place");
-  ExpectFailure({"--lang", "zh"}, 2, "en");
+  ExpectFailure({"--lang", "fr"}, 2, "want en, zh");
 }
 TEST(Usage, Prompt) {
   const std::string model = Golden("gpt2/gpt2.gguf");  // 48 positions
@@ -154,6 +154,14 @@ TEST(Device, PluginThatIsNone) {
   ExpectFailure({"devices", "--plugin", plugin}, 5, "libconcord_backend_x.so");
   ExpectFailure({"devices", "--plugin", "./none.so"}, 5, "none.so");
   EXPECT_EQ(RunModel({"doctor", "--plugin", plugin}).exit_code, 0);  // whose task it is to say so
+}
+TEST(Device, RefusesAnOp) {  // the null plugin refuses all of them
+  const std::string plugin = std::string(CONCORD_BINARY_DIR) + "/plugins/libconcord_backend_null.so";
+  const std::string model = "synthetic:tiny:f32";
+  const std::string why = "null:0 cannot compute node 0 (embed): the null device computes nothing";
+  ExpectFailure({model, "--plugin", plugin, "--device", "null", "-p", "x"}, 5, why);
+  ExpectFailure({"plan", model, "--plugin", plugin, "--device", "null"}, 5, why);
+  ExpectFailure({"bench", model, "--plugin", plugin, "--device", "null", "--no-machine"}, 5, why);
 }
 TEST(Memory, NotEnough) {  // 100,000 contexts of 8,192 tokens: 800 GB
   ExpectFailure({"bench", "synthetic:tiny:q8_0", "--context", "8192", "--batch", "100000", "--no-machine"}, 4,

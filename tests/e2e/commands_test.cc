@@ -44,6 +44,14 @@ TEST(Help, ListsEveryCommand) {
   EXPECT_THAT(Succeed({"--version"}).out, testing::MatchesRegex("run-model [0-9]+\\.[0-9]+\\.[0-9]+\n"));
 }
 
+TEST(Help, InChinese) {
+  const std::string chinese = Succeed({"bench", "--lang", "zh", "--help"}).out;
+  EXPECT_THAT(chinese, testing::StartsWith("用法：run-model bench [MODEL] [选项]\n"));
+  EXPECT_EQ(Succeed({"help", "bench", "--lang=zh"}).out, chinese);
+  EXPECT_EQ(Program({"bench", "--help"}, "zh_CN.UTF-8").Wait().out, chinese);
+  EXPECT_EQ(Program({"bench", "--help", "--lang", "en"}, "zh_CN.UTF-8").Wait().out, Succeed({"bench", "--help"}).out);
+}
+
 std::vector<std::string> Split(const std::string& text, const std::string& separator) {
   std::vector<std::string> parts;
   size_t begin = 0;

@@ -30,7 +30,7 @@ std::string ReadAll(int fd) {
 
 }  // namespace
 
-Program::Program(const std::vector<std::string>& args) {
+Program::Program(const std::vector<std::string>& args, const char* locale) {
   std::signal(SIGPIPE, SIG_IGN);
   int in[2], out[2], err[2];
   if (::pipe2(in, O_CLOEXEC) != 0 || ::pipe2(out, O_CLOEXEC) != 0 || ::pipe2(err, O_CLOEXEC) != 0) std::abort();
@@ -42,6 +42,7 @@ Program::Program(const std::vector<std::string>& args) {
     ::dup2(in[0], 0), ::dup2(out[1], 1), ::dup2(err[1], 2);
     std::signal(SIGPIPE, SIG_DFL);
     std::signal(SIGINT, SIG_DFL);
+    ::setenv("LC_ALL", locale, 1);
     ::execv(kProgram, const_cast<char**>(argv.data()));
     ::_exit(127);
   }

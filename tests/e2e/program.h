@@ -11,10 +11,11 @@ struct Outcome {
   std::string out, err;
 };
 
-// run-model as a child process with pipes for all three streams, in a scratch folder as the current one.
+// run-model as a child process with pipes for all three streams, in a scratch folder as the current one. `locale`: the
+// user's, LC_ALL.
 class Program {
  public:
-  explicit Program(const std::vector<std::string>& args);
+  explicit Program(const std::vector<std::string>& args, const char* locale = "C");
   ~Program();  // kills it if it still runs
   Program(const Program&) = delete;
   Program& operator=(const Program&) = delete;

@@ -1,45 +1,16 @@
 #include "backends/cpu/op_rows.h"
-#include "backends/cpu/ops/binary_step.h"
+#include "backends/cpu/ops/binary_op.h"
 #include "concord/ops.h"
 
 namespace concord::cpu {
 namespace {
 
-sdk::Support Query(const sdk::Op& op) {
-  Checks checks(op);
-  checks.Inputs({CONCORD_MUL_IN_A}).Outputs({CONCORD_MUL_OUT_Y}).Attributes({});
-  if (!checks.ok()) return checks.Answer();
-  const sdk::Value a = op.input(CONCORD_MUL_IN_A), b = op.input(CONCORD_MUL_IN_B);
-  checks.Same(a, op.output(CONCORD_MUL_OUT_Y)).Need(b.index != CONCORD_NONE, "a missing b");
-  switch (BinaryStep::FormOf(a, b)) {
-    case BinaryStep::Form::kRow:
-      checks.Vector(CONCORD_MUL_IN_B, a.fixed(-1));
-      break;
-    case BinaryStep::Form::kSame:
-      checks.Inputs({CONCORD_MUL_IN_B}).Same(a, b);
-      break;
-    case BinaryStep::Form::kFactor:
-      checks.Inputs({CONCORD_MUL_IN_B})
-          .Need(b.dim(0).symbol == a.dim(0).symbol && b.dim(0).value == a.dim(0).value &&
-                    Activation::Of(b).mult == Activation::Of(a).mult,
-                "factors for other rows than a has");
-      break;
-  }
-  return checks.Answer();
-}
+constexpr BinarySlots kSlots = {CONCORD_MUL_IN_A, CONCORD_MUL_IN_B, CONCORD_MUL_OUT_Y};
+
+sdk::Support Query(const sdk::Op& op) { return QueryBinary(op, kSlots, true); }
 
 sdk::Result<std::unique_ptr<Step>> Compile(const sdk::Op& op, StepBuilder& builder) {
-  const sdk::Value a = op.input(CONCORD_MUL_IN_A), b = op.input(CONCORD_MUL_IN_B);
-  const BinaryStep::Form form = BinaryStep::FormOf(a, b);
-  FloatVector operand;
-  operand.value = b.index;
-  if (form == BinaryStep::Form::kRow) {
-    sdk::Result<FloatVector> row = builder.Floats(b, a.fixed(-1));
-    if (!row.ok()) return row.status();
-    operand = *row;
-  }
-  return std::unique_ptr<Step>(std::make_unique<BinaryStep>(builder.kernels(), builder.kernels().mul, form, a, operand,
-                                                            op.output_index(CONCORD_MUL_OUT_Y)));
+  return CompileBinary(op, kSlots, builder.kernels().mul, builder);
 }
 
 }  // namespace

@@ -6,8 +6,8 @@
 #include "fit.h"
 #include "half.h"
 
-// What q4_k and q5_k share: 256 elements in 8 sub-blocks of 32, each with a 6-bit scale and a 6-bit minimum packed into
-// 12 bytes, and the search for them.
+// What q4_k and q5_k share: a Block that begins with d, dmin and scales, 256 elements in 8 sub-blocks of 32, each with
+// a 6-bit scale and a 6-bit minimum packed into 12 bytes, and the search for them.
 namespace concord::packing {
 
 // Scale and minimum of sub-block s of 0..7. Sub-blocks 0-3 have theirs in the low 6 bits of scales[s] and scales[s +
@@ -84,6 +84,33 @@ inline bool EncodeAffine(const float* x, int top, AffineSuperBlock* block) {
   if (!IsFiniteF16(block->d) || !IsFiniteF16(block->dmin)) return false;
   for (int s = 0; s < 8; ++s) RoundAffine(x + 32 * s, weights + 32 * s, top, fits[s], s, block);
   return true;
+}
+
+// y = d scale q - dmin minimum; `q(s, l)` reads the bits of element l of sub-block s.
+template <typename Block, typename ReadQ>
+void DecodeAffine(const Block& block, ReadQ q, float* out) {
+  const float d = F16ToF32(block.d);
+  const float dmin = F16ToF32(block.dmin);
+  for (int s = 0; s < 8; ++s) {
+    int scale = 0;
+    int minimum = 0;
+    UnpackScaleMin(block.scales, s, &scale, &minimum);
+    const float factor = d * static_cast<float>(scale);
+    const float offset = dmin * static_cast<float>(minimum);
+    for (int l = 0; l < 32; ++l) out[32 * s + l] = factor * static_cast<float>(q(s, l)) - offset;
+  }
+}
+
+// Writes scales, minima and the low 4 bits of every element, in qs.
+template <typename Block>
+void PackAffine(const AffineSuperBlock& found, Block* block) {
+  block->d = found.d;
+  block->dmin = found.dmin;
+  PackScaleMins(found.scale, found.minimum, block->scales);
+  for (int i = 0; i < 128; ++i) {
+    const uint8_t* q = found.q + i / 32 * 64 + i % 32;
+    block->qs[i] = static_cast<uint8_t>((q[0] & 15) | (q[32] & 15) << 4);
+  }
 }
 
 }  // namespace concord::packing

@@ -18,33 +18,15 @@ struct Block {
 #pragma pack(pop)
 static_assert(sizeof(Block) == 144, "GGUF stores q4_k in 144 bytes");
 
-// y = d scale q - dmin minimum.
 inline void DecodeBlock(const Block& block, float* out) {
-  const float d = F16ToF32(block.d);
-  const float dmin = F16ToF32(block.dmin);
-  for (int s = 0; s < 8; ++s) {
-    int scale = 0;
-    int minimum = 0;
-    UnpackScaleMin(block.scales, s, &scale, &minimum);
-    const float factor = d * static_cast<float>(scale);
-    const float offset = dmin * static_cast<float>(minimum);
-    for (int l = 0; l < 32; ++l) {
-      const int q = (block.qs[s / 2 * 32 + l] >> (s % 2 * 4)) & 15;
-      out[32 * s + l] = factor * static_cast<float>(q) - offset;
-    }
-  }
+  DecodeAffine(
+      block, [&](int s, int l) { return (block.qs[s / 2 * 32 + l] >> (s % 2 * 4)) & 15; }, out);
 }
 
 inline bool EncodeBlock(const float* in, Block* block) {
   AffineSuperBlock found;
   if (!EncodeAffine(in, 15, &found)) return false;
-  block->d = found.d;
-  block->dmin = found.dmin;
-  PackScaleMins(found.scale, found.minimum, block->scales);
-  for (int i = 0; i < 128; ++i) {
-    const uint8_t* q = found.q + i / 32 * 64 + i % 32;
-    block->qs[i] = static_cast<uint8_t>(q[0] | q[32] << 4);
-  }
+  PackAffine(found, block);
   return true;
 }
 

@@ -19,34 +19,19 @@ struct Block {
 #pragma pack(pop)
 static_assert(sizeof(Block) == 176, "GGUF stores q5_k in 176 bytes");
 
-// y = d scale q - dmin minimum.
 inline void DecodeBlock(const Block& block, float* out) {
-  const float d = F16ToF32(block.d);
-  const float dmin = F16ToF32(block.dmin);
-  for (int s = 0; s < 8; ++s) {
-    int scale = 0;
-    int minimum = 0;
-    UnpackScaleMin(block.scales, s, &scale, &minimum);
-    const float factor = d * static_cast<float>(scale);
-    const float offset = dmin * static_cast<float>(minimum);
-    for (int l = 0; l < 32; ++l) {
-      const int low = (block.qs[s / 2 * 32 + l] >> (s % 2 * 4)) & 15;
-      const int high = (block.qh[l] >> s) & 1;
-      out[32 * s + l] = factor * static_cast<float>(low | high << 4) - offset;
-    }
-  }
+  const auto q = [&](int s, int l) {
+    const int low = (block.qs[s / 2 * 32 + l] >> (s % 2 * 4)) & 15;
+    const int high = (block.qh[l] >> s) & 1;
+    return low | high << 4;
+  };
+  DecodeAffine(block, q, out);
 }
 
 inline bool EncodeBlock(const float* in, Block* block) {
   AffineSuperBlock found;
   if (!EncodeAffine(in, 31, &found)) return false;
-  block->d = found.d;
-  block->dmin = found.dmin;
-  PackScaleMins(found.scale, found.minimum, block->scales);
-  for (int i = 0; i < 128; ++i) {
-    const uint8_t* q = found.q + i / 32 * 64 + i % 32;
-    block->qs[i] = static_cast<uint8_t>((q[0] & 15) | (q[32] & 15) << 4);
-  }
+  PackAffine(found, block);
   for (int i = 0; i < 256; ++i) {
     block->qh[i % 32] = static_cast<uint8_t>(block->qh[i % 32] | (found.q[i] >> 4) << (i / 32));
   }

@@ -63,7 +63,8 @@ class Model {
  public:
   // `path`: a GGUF file, a Hugging Face folder or "synthetic:<shape>[:<type>]"; empty: the built-in demo model.
   // Errors: InvalidArgument, NotFound or Unimplemented for the file; ResourceExhausted for memory; Unavailable for a
-  // device or plugin that cannot serve. The message says what, where, got, wanted and what to do.
+  // device or plugin that cannot be opened, refuses an op or fails. The message says what, where, got, wanted and what
+  // to do.
   static absl::StatusOr<Model> Load(const std::string& path, const LoadOptions& options = {});
 
   const ModelInfo& info() const;
@@ -185,6 +186,8 @@ struct EngineStats {
 // Runs requests on a model, many at once in one batch. One thread of its own drives the device.
 class Engine {
  public:
+  // Errors: OutOfRange or InvalidArgument for the options; ResourceExhausted for memory; Unavailable for the device, as
+  // is the status of a stream when the device fails in the middle.
   static absl::StatusOr<Engine> Create(const Model& model, const EngineOptions& options = {});
   // Starts a request. InvalidArgument: an empty prompt with no BOS to begin with, a token outside the vocabulary, a
   // setting out of range. OutOfRange: the prompt does not fit the context.

@@ -153,7 +153,7 @@ TEST(Engine, BadRequestsAreStatuses) {
 }
 
 TEST(Model, BadOptionsAreStatuses) {
-  EXPECT_EQ(Model::Load(kTiny, {.devices = {"tpu:9"}}).status().code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ(Model::Load(kTiny, {.devices = {"tpu:9"}}).status().code(), absl::StatusCode::kUnavailable);
   EXPECT_THAT(std::string(Model::Load(kTiny, {.kv_type = "q3"}).status().message()),
               HasSubstr("want f32, f16, bf16 or q8_0"));
   EXPECT_FALSE(Model::Load(kTiny, {.compute = "slow"}).ok());
