@@ -80,7 +80,7 @@ class HostMemory {
   uint64_t size_ = 0;
 };
 
-class HostBuffer final : public Buffer {
+class HostBuffer : public Buffer {
  public:
   explicit HostBuffer(HostMemory memory)
       : memory_(std::move(memory)), data_(static_cast<char*>(memory_.data())), size_(memory_.size()) {}

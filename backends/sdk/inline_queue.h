@@ -62,7 +62,7 @@ class InlineScheduler {
 };
 
 // The semaphore of such a device.
-class InlineSemaphore final : public Semaphore {
+class InlineSemaphore : public Semaphore {
  public:
   InlineSemaphore(InlineScheduler* scheduler, uint64_t initial)
       : scheduler_(scheduler), timeline_(&scheduler->monitor(), initial) {}

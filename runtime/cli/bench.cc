@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_format.h"
 #include "runtime/cli/command.h"
+#include "runtime/cli/device_probe.h"
 #include "runtime/cli/exit_code.h"
 #include "runtime/cli/format.h"
 #include "runtime/cli/interrupts.h"
@@ -54,11 +55,7 @@ class Bench : public Command {
   absl::Status Run(Console& console) override {
     CONCORD_RETURN_IF_ERROR(ChooseLengths());
     CONCORD_ASSIGN_OR_RETURN(const Model model, LoadModel(model_, console));
-    on_host_ = model.impl()->loaded->device().info().has(CONCORD_DEVICE_SHARES_HOST_CORES);
-    if (on_host_ && !no_machine_) {
-      console.Progress("measuring the machine", 0, 0);
-      CONCORD_ASSIGN_OR_RETURN(limits_, ProbeMachine(model_.threads, model_.pin));
-    }
+    if (!no_machine_) CONCORD_RETURN_IF_ERROR(MeasureLimits(model.impl()->loaded->device(), console));
     absl::StatusOr<Engine> engine = Engine::Create(
         model,
         {.max_tokens_in_flight = model_.batch_tokens, .max_sequences = batch_, .kv_tokens = batch_ * model_.context});
@@ -85,6 +82,19 @@ class Bench : public Command {
     }
     if (n_prefill_ + n_decode_ == 0) return UsageError("nothing to measure: --prefill and --decode are both 0");
     if (model_.context == 0) model_.context = needed;
+    return absl::OkStatus();
+  }
+
+  // What the speeds are held against: this machine's cores and memory, or the device's own memory.
+  absl::Status MeasureLimits(const hal::Device& device, Console& console) {
+    console.Progress("measuring the machine", 0, 0);
+    if (device.info().has(CONCORD_DEVICE_SHARES_HOST_CORES)) {
+      CONCORD_ASSIGN_OR_RETURN(limits_, ProbeMachine(model_.threads, model_.pin));
+      return absl::OkStatus();
+    }
+    absl::StatusOr<double> speed = ProbeCopyBandwidth(device);
+    if (!speed.ok()) return DeviceError(speed.status().message());
+    copy_bytes_per_second_ = *speed;
     return absl::OkStatus();
   }
 
@@ -154,6 +164,10 @@ class Bench : public Command {
   double prefill_ops() const { return prefill_speeds_.median() * ops_per_prefill_token_; }
   double decode_bytes() const { return decode_speeds_.median() / static_cast<double>(batch_) * bytes_per_decode_step_; }
 
+  double bytes_per_second_limit() const {
+    return limits_.threads > 0 ? limits_.read_bytes_per_second : copy_bytes_per_second_;
+  }
+
   static std::string Share(double value, double limit) {
     return limit > 0 ? absl::StrFormat("%.0f %%", 100 * value / limit) : "-";
   }
@@ -171,7 +185,7 @@ class Bench : public Command {
     if (n_decode_ > 0) {
       table.Row({"decode", std::to_string(n_decode_), number(decode_speeds_.median()), number(decode_speeds_.min()),
                  number(decode_speeds_.max()), absl::StrFormat("%.1f GB/s", decode_bytes() / 1e9),
-                 Share(decode_bytes(), limits_.read_bytes_per_second)});
+                 Share(decode_bytes(), bytes_per_second_limit())});
     }
     out += table.ToString();
     if (limits_.threads > 0) {
@@ -179,6 +193,11 @@ class Bench : public Command {
           &out, absl::StrFormat("\nThis machine, measured now with %d threads: reads %.1f GB/s; int8 %.0f GOPS (%s)\n",
                                 limits_.threads, limits_.read_bytes_per_second / 1e9, limits_.int8_ops_per_second / 1e9,
                                 limits_.int8_instruction.empty() ? "not measured" : limits_.int8_instruction));
+    }
+    if (copy_bytes_per_second_ > 0) {
+      const hal::DeviceInfo& device = model.impl()->loaded->device().info();
+      absl::StrAppend(&out, absl::StrFormat("\n%s (%s), measured now: its own copy moves %.1f GB/s, read and written\n",
+                                            device.id, device.name, copy_bytes_per_second_ / 1e9));
     }
     return out;
   }
@@ -213,6 +232,8 @@ class Bench : public Command {
       json["decode"]["bytes_per_s"] = decode_bytes();
       if (limits_.threads > 0)
         json["decode"]["share_of_read_bandwidth"] = decode_bytes() / limits_.read_bytes_per_second;
+      if (copy_bytes_per_second_ > 0)
+        json["decode"]["share_of_copy_bandwidth"] = decode_bytes() / copy_bytes_per_second_;
     }
     if (limits_.threads > 0) {
       json["machine"] = {{"threads", limits_.threads},
@@ -220,15 +241,20 @@ class Bench : public Command {
                          {"int8_ops_per_s", limits_.int8_ops_per_second},
                          {"int8_instruction", limits_.int8_instruction}};
     }
+    if (copy_bytes_per_second_ > 0) {
+      const hal::DeviceInfo& device = model.impl()->loaded->device().info();
+      json["machine"] = {{"device", device.id}, {"name", device.name}, {"copy_bytes_per_s", copy_bytes_per_second_}};
+    }
     return json;
   }
 
   ModelOptions model_;
   std::optional<int64_t> prefill_, decode_;
   int64_t batch_ = 1, repeat_ = 5, n_prefill_ = 0, n_decode_ = 0;
-  bool no_machine_ = false, on_host_ = false;
+  bool no_machine_ = false;
   std::mt19937 random_{1};
-  MachineLimits limits_;
+  MachineLimits limits_;              // of a device that computes on the host's cores
+  double copy_bytes_per_second_ = 0;  // of any other device
   Speeds prefill_speeds_, decode_speeds_;
   double ops_per_prefill_token_ = 0, bytes_per_decode_step_ = 0;
 };
@@ -236,12 +262,14 @@ class Bench : public Command {
 }  // namespace
 
 CONCORD_DEFINE_COMMAND(bench) {
-  return {.name = "bench",
-          .summary = "Measure how fast a model reads a prompt and writes, and how near that is to the machine's limits",
-          .details =
-              "Speeds are medians. Rates come from the operations and bytes that the model's graph needs at least; the "
-              "machine's own limits are measured in the same run with the same threads. Prompts are random tokens.",
-          .make = Make<Bench>};
+  return {
+      .name = "bench",
+      .summary = "Measure how fast a model reads a prompt and writes, and how near that is to the machine's limits",
+      .details =
+          "Speeds are medians. Rates come from the operations and bytes that the model's graph needs at least; the "
+          "machine's own limits are measured in the same run with the same threads; of a device with memory of its own "
+          "that is the speed of a copy within it. Prompts are random tokens.",
+      .make = Make<Bench>};
 }
 
 }  // namespace concord::cli

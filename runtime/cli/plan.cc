@@ -61,6 +61,7 @@ class Plan : public Command {
     absl::StrAppend(&out, ops.ToString(), "\n", p.module().main.nodes.size(), " ops after fusion, ",
                     p.nodes_before_fusion(), " before;");
     for (const auto& [arithmetic, count] : p.ArithmeticCounts()) absl::StrAppend(&out, " ", count, " in ", arithmetic);
+    if (!p.decoded().empty()) absl::StrAppend(&out, "\n", exec::DecodedSentence(p.decoded(), p.device().id()));
     absl::StrAppend(&out, "\nworkspace: ", Text(static_cast<int64_t>(f.workspace.total_bytes)), ", at least ",
                     Text(static_cast<int64_t>(f.workspace.peak_bytes)), " is needed at ",
                     graph::NodeLabel(p.module().main, f.workspace.peak_node), "\n");
@@ -78,6 +79,18 @@ class Plan : public Command {
     return table.ToString();
   }
 
+  static Json DecodedJson(const Prediction& p) {
+    Json list = Json::array();
+    for (const exec::DecodedWeight& weight : p.decoded()) {
+      list.push_back({{"name", weight.name},
+                      {"from", weight.from->name},
+                      {"to", weight.to->name},
+                      {"extra_bytes", weight.extra_bytes},
+                      {"reason", weight.reason}});
+    }
+    return list;
+  }
+
   std::string AsJson(const Prediction& p, const Facts& f) const {
     const Memory& m = f.memory;
     Json device = {{"device", p.device().id()},
@@ -85,6 +98,7 @@ class Plan : public Command {
                    {"weight_bytes", m.weights_mapped + m.weights_made},
                    {"weight_bytes_mapped", m.weights_mapped},
                    {"weight_bytes_made", m.weights_made},
+                   {"decoded_weights", DecodedJson(p)},
                    {"kv_bytes", m.kv},
                    {"activation_bytes", m.activations},
                    {"scratch_bytes", m.scratch.has_value() ? Json(*m.scratch) : Json()},

@@ -9,9 +9,10 @@ constexpr Phrase kPhrases[] = {
     {"Measure how fast a model reads a prompt and writes, and how near that is to the machine's limits",
      "测量模型的预填充与解码速度，以及与机器极限的差距"},
     {"Speeds are medians. Rates come from the operations and bytes that the model's graph needs at least; the "
-     "machine's "
-     "own limits are measured in the same run with the same threads. Prompts are random tokens.",
-     "速度取中位数。算力与带宽按模型计算图最少所需的运算量和字节数折算；机器自身的极限在同一次运行中用相同的线程实测。"
+     "machine's own limits are measured in the same run with the same threads; of a device with memory of its own "
+     "that is the speed of a copy within it. Prompts are random tokens.",
+     "速度取中位数。算力与带宽按模型计算图最少所需的运算量和字节数折算；机器自身的极限在同一次运行中用相同的线程实测；"
+     "自带显存的设备则以其内部拷贝速度为极限。"
      "提示词由随机 token 组成。"},
     {"Measurement", "测量"},
     {"length of the prompt; 0: leave out [512]", "预填充的 token 数，即提示词长度；0：不测 [512]"},

@@ -26,8 +26,18 @@ absl::StatusOr<hal::Support> Ask(const hal::Device& device, const graph::Lowered
   return FromDevice(device.QueryOp(program.desc(), static_cast<uint32_t>(node)));
 }
 
+struct Refusal {
+  int32_t node;
+  std::string reason;
+};
+
+struct Choice {
+  Words words;  // by node
+  std::vector<Refusal> refusals;
+};
+
 // The arithmetic of every node: the fast one where it is allowed and the device has it, else f32.
-absl::StatusOr<Words> ChooseArithmetic(const hal::Device& device, const Graph& graph, bool fast) {
+absl::StatusOr<Choice> ChooseArithmetic(const hal::Device& device, const Graph& graph, bool fast) {
   Words words(graph.nodes.size(), "f32"), wished = words;
   for (size_t n = 0; n < graph.nodes.size(); ++n) {
     if (fast && ReadsQuantisedWeight(graph, graph.nodes[n])) wished[n] = "int8/32";
@@ -36,6 +46,7 @@ absl::StatusOr<Words> ChooseArithmetic(const hal::Device& device, const Graph& g
                            graph::LoweredProgram::Lower(graph, graph::WholeGraph(graph), words));
   CONCORD_ASSIGN_OR_RETURN(const graph::LoweredProgram quick,
                            graph::LoweredProgram::Lower(graph, graph::WholeGraph(graph), wished));
+  std::vector<Refusal> refusals;
   for (size_t n = 0; n < graph.nodes.size(); ++n) {
     if (wished[n] != "f32") {
       CONCORD_ASSIGN_OR_RETURN(const hal::Support support, Ask(device, quick, n));
@@ -45,17 +56,22 @@ absl::StatusOr<Words> ChooseArithmetic(const hal::Device& device, const Graph& g
       }
     }
     CONCORD_ASSIGN_OR_RETURN(const hal::Support support, Ask(device, exact, n));
-    if (!support.ok()) {
-      return absl::UnavailableError(absl::StrCat(
-          device.id(), " cannot compute ", graph::NodeLabel(graph, static_cast<int32_t>(n)), ": ", support.reason));
-    }
+    if (!support.ok()) refusals.push_back({static_cast<int32_t>(n), support.reason});
   }
-  return words;
+  return Choice{std::move(words), std::move(refusals)};
 }
 
-// Whether the device takes a fused op, in any arithmetic that it may be computed in.
-bool TakesFused(const hal::Device& device, const Graph& candidate, bool fast) {
-  return ChooseArithmetic(device, candidate, fast).ok();
+// Whether the device takes the nodes of `candidate`, each in any arithmetic that it may be computed in.
+bool Takes(const hal::Device& device, const Graph& candidate, bool fast) {
+  const absl::StatusOr<Choice> choice = ChooseArithmetic(device, candidate, fast);
+  return choice.ok() && choice->refusals.empty();
+}
+
+absl::StatusOr<Choice> FuseAndChoose(const hal::Device& device, bool fast, graph::Module* module) {
+  const graph::Accepts accepts = [&](const Graph& candidate, int32_t) { return Takes(device, candidate, fast); };
+  CONCORD_RETURN_IF_ERROR(graph::Unfuse(accepts, module).status());
+  CONCORD_RETURN_IF_ERROR(graph::Fuse(accepts, module).status());
+  return ChooseArithmetic(device, module->main, fast);
 }
 
 }  // namespace
@@ -63,15 +79,27 @@ bool TakesFused(const hal::Device& device, const Graph& candidate, bool fast) {
 absl::StatusOr<CompiledModule> CompileModule(graph::Module* module, const hal::Device& device,
                                              const std::string& compute) {
   const bool fast = compute == "fast";
-  const graph::Accepts accepts = [&](const Graph& candidate, int32_t) { return TakesFused(device, candidate, fast); };
-  CONCORD_RETURN_IF_ERROR(graph::Unfuse(accepts, module).status());
-  CONCORD_RETURN_IF_ERROR(graph::Fuse(accepts, module).status());
+  const TakesNode takes = [&](const Graph& candidate) { return Takes(device, candidate, fast); };
+  CONCORD_ASSIGN_OR_RETURN(Choice choice, FuseAndChoose(device, fast, module));
   const Graph& graph = module->main;
-  CONCORD_ASSIGN_OR_RETURN(Words words, ChooseArithmetic(device, graph, fast));
+  std::vector<DecodedWeight> decoded;
+  while (!choice.refusals.empty()) {
+    bool changed = false;
+    for (const Refusal& refusal : choice.refusals) {
+      changed |= DecodeWeightsOf(refusal.node, refusal.reason, takes, &module->main, &decoded);
+    }
+    if (!changed) {
+      const Refusal& first = choice.refusals.front();
+      return absl::UnavailableError(
+          absl::StrCat(device.id(), " cannot compute ", graph::NodeLabel(graph, first.node), ": ", first.reason));
+    }
+    // Other types, other fusions. Ends: a weight goes to f16 and from there to f32, never back.
+    CONCORD_ASSIGN_OR_RETURN(choice, FuseAndChoose(device, fast, module));
+  }
   CONCORD_ASSIGN_OR_RETURN(graph::LoweredProgram lowered,
-                           graph::LoweredProgram::Lower(graph, graph::WholeGraph(graph), words));
+                           graph::LoweredProgram::Lower(graph, graph::WholeGraph(graph), choice.words));
   CONCORD_ASSIGN_OR_RETURN(hal::Program program, FromDevice(device.Compile(lowered.desc())));
-  return CompiledModule{std::move(lowered), std::move(words), std::move(program)};
+  return CompiledModule{std::move(lowered), std::move(choice.words), std::move(decoded), std::move(program)};
 }
 
 }  // namespace concord::exec

@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "runtime/exec/decoded_weights.h"
 #include "runtime/graph/lower.h"
 #include "runtime/graph/module.h"
 #include "runtime/hal/device.h"
@@ -13,12 +14,14 @@ namespace concord::exec {
 struct CompiledModule {
   graph::LoweredProgram lowered;
   std::vector<std::string> arithmetic;  // by node
+  std::vector<DecodedWeight> decoded;   // weights whose type in the graph is no longer that of the file
   hal::Program program;
 };
 
 // Fuses what the device takes fused, chooses each op's arithmetic, and compiles. `compute` is "exact" (f32 everywhere)
-// or "fast" (int8/32 where a weight is quantised and the device has it). The module's graph is changed by fusion and
-// must stay where it is. Unavailable, naming op, device and reason, where the device cannot compute something.
+// or "fast" (int8/32 where a weight is quantised and the device has it). The module's graph is changed: by fusion, and
+// where the device refuses a weight's packing but would take it decoded, in the weight's type. It must stay where it
+// is. Unavailable, naming op, device and reason, where the device cannot compute something.
 absl::StatusOr<CompiledModule> CompileModule(graph::Module* module, const hal::Device& device,
                                              const std::string& compute);
 

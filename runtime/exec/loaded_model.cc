@@ -108,6 +108,8 @@ absl::Status LoadedModel::Compile(const LoadOptions& options) {
   CONCORD_ASSIGN_OR_RETURN(CompiledModule compiled, CompileModule(&module_, *device_, options.compute));
   lowered_.emplace(std::move(compiled.lowered));
   arithmetic_ = std::move(compiled.arithmetic);
+  decoded_ = std::move(compiled.decoded);
+  if (!decoded_.empty()) device_->instance().host().Log(LogLevel::kWarning, DecodedSentence(decoded_, device_->id()));
   program_ = std::move(compiled.program);
   return absl::OkStatus();
 }

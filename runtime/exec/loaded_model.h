@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "concord/concord.h"
+#include "runtime/exec/decoded_weights.h"
 #include "runtime/exec/weights.h"
 #include "runtime/graph/lower.h"
 #include "runtime/hal/device.h"
@@ -35,6 +36,7 @@ class LoadedModel {
   const graph::LoweredProgram& lowered() const { return *lowered_; }
   const hal::Program& program() const { return program_; }
   const std::vector<std::string>& arithmetic() const { return arithmetic_; }  // by node of module().main
+  const std::vector<DecodedWeight>& decoded() const { return decoded_; }
   const loader::ModelSource& source() const { return *source_; }
 
  private:
@@ -48,6 +50,7 @@ class LoadedModel {
   graph::Module module_;
   std::optional<graph::LoweredProgram> lowered_;
   std::vector<std::string> arithmetic_;
+  std::vector<DecodedWeight> decoded_;
   std::shared_ptr<hal::Device> device_;
   Weights weights_;
   hal::Program program_;

@@ -50,7 +50,8 @@ absl::StatusOr<std::unique_ptr<StepRunner>> StepRunner::Create(std::shared_ptr<c
   CONCORD_RETURN_IF_ERROR(runner->MakeState(capacities));
   CONCORD_RETURN_IF_ERROR(runner->MakeInputs(capacities));
   CONCORD_RETURN_IF_ERROR(runner->Prepare(capacities));
-  CONCORD_ASSIGN_OR_RETURN(runner->done_, FromDevice(runner->model_->device().CreateSemaphore()));
+  CONCORD_ASSIGN_OR_RETURN(hal::Semaphore semaphore, FromDevice(runner->model_->device().CreateSemaphore()));
+  runner->chain_ = hal::Chain(std::move(semaphore));
   return runner;
 }
 
@@ -80,9 +81,10 @@ absl::Status StepRunner::MakeState(const StepCapacities& capacities) {
   return absl::OkStatus();
 }
 
+// All inputs lie in one buffer, so that one copy brings them to a device with memory of its own. The largest (the block
+// tables) are last: what a step leaves unused is then mostly behind the last used byte, and does not travel.
 absl::Status StepRunner::MakeInputs(const StepCapacities& capacities) {
   const graph::Graph& graph = model_->module().main;
-  uint64_t total = 0;
   for (size_t id = 0; id < graph.values.size(); ++id) {
     const graph::Value& value = graph.values[id];
     if (value.role != graph::Role::kInput) continue;
@@ -91,15 +93,20 @@ absl::Status StepRunner::MakeInputs(const StepCapacities& capacities) {
       return absl::UnimplementedError(absl::StrCat("the graph has an input '", value.name, "' that nothing gives"));
     CONCORD_ASSIGN_OR_RETURN(const int64_t bytes, graph::ResolveBytes(value.type, capacities.symbols()));
     const uint64_t padded = (static_cast<uint64_t>(bytes) + kInputAlign - 1) / kInputAlign * kInputAlign;
-    input_fields_.push_back({field->field, total});
-    bindings_.push_back(
-        {model_->lowered().slot(static_cast<graph::ValueId>(id)), CONCORD_ROLE_INPUT, nullptr, nullptr, total, padded});
-    total += padded;
+    input_fields_.push_back({field->field, model_->lowered().slot(static_cast<graph::ValueId>(id)), padded, 0});
   }
-  CONCORD_ASSIGN_OR_RETURN(inputs_, Allocate(static_cast<int64_t>(total), "the inputs of a step"));
-  CONCORD_ASSIGN_OR_RETURN(void* memory, FromDevice(inputs_.Map(CONCORD_MAP_WRITE)));
-  input_memory_ = static_cast<std::byte*>(memory);
-  for (concord_binding& b : bindings_) b.buffer = inputs_.get();
+  std::stable_sort(input_fields_.begin(), input_fields_.end(),
+                   [](const Input& a, const Input& b) { return a.padded_bytes < b.padded_bytes; });
+  uint64_t total = 0;
+  for (Input& input : input_fields_) {
+    input.offset_bytes = total;
+    total += input.padded_bytes;
+  }
+  CONCORD_ASSIGN_OR_RETURN(hal::Buffer buffer, Allocate(static_cast<int64_t>(total), "the inputs of a step"));
+  CONCORD_ASSIGN_OR_RETURN(inputs_, FromDevice(hal::StagedBuffer::Create(std::move(buffer), CONCORD_MAP_WRITE)));
+  for (const Input& input : input_fields_) {
+    bindings_.push_back(inputs_->buffer().Bind(input.slot, CONCORD_ROLE_INPUT, input.offset_bytes, input.padded_bytes));
+  }
   return absl::OkStatus();
 }
 
@@ -119,10 +126,12 @@ absl::Status StepRunner::Prepare(const StepCapacities& capacities) {
   const graph::ValueId logits = module.main.FindOutput("logits");
   if (logits == graph::kNoValue) return absl::InvalidArgumentError("the graph has no output 'logits'");
   CONCORD_ASSIGN_OR_RETURN(const int64_t logit_bytes, graph::ResolveBytes(module.main.value(logits).type, symbols));
-  CONCORD_ASSIGN_OR_RETURN(output_, Allocate(logit_bytes, "logits"));
-  CONCORD_ASSIGN_OR_RETURN(void* memory, FromDevice(output_.Map(CONCORD_MAP_READ)));
-  logits_ = static_cast<float*>(memory);
-  fixed.push_back(output_.Bind(lowered.slot(logits), CONCORD_ROLE_OUTPUT));
+  CONCORD_ASSIGN_OR_RETURN(hal::Buffer buffer, Allocate(logit_bytes, "logits"));
+  // Written too: the sampler works where the logits lie.
+  CONCORD_ASSIGN_OR_RETURN(
+      logits_, FromDevice(hal::StagedBuffer::Create(std::move(buffer), CONCORD_MAP_READ | CONCORD_MAP_WRITE)));
+  logit_row_bytes_ = static_cast<uint64_t>(logit_bytes / capacities.n_outputs);
+  fixed.push_back(logits_->buffer().Bind(lowered.slot(logits), CONCORD_ROLE_OUTPUT));
 
   const uint64_t align = std::max<uint64_t>(64, model_->device().info().binding_align_bytes);
   CONCORD_ASSIGN_OR_RETURN(const graph::MemoryPlan plan,
@@ -156,19 +165,37 @@ void StepRunner::SetSymbols(const StepBatch& batch) {
   set(ops::kNOutputs, batch.output_rows.size());
 }
 
-absl::Status StepRunner::Run(const StepBatch& batch) {
-  SetSymbols(batch);
+// Where the last used byte is.
+uint64_t StepRunner::PackInputs(const StepBatch& batch) {
+  uint64_t end = 0;
   for (const Input& input : input_fields_) {
     const std::vector<int32_t>& values = batch.*input.field;
-    if (!values.empty())
-      std::memcpy(input_memory_ + input.offset_bytes, values.data(), values.size() * sizeof(int32_t));
+    if (values.empty()) continue;
+    std::memcpy(inputs_->data() + input.offset_bytes, values.data(), values.size() * sizeof(int32_t));
+    end = input.offset_bytes + values.size() * sizeof(int32_t);
   }
-  CONCORD_RETURN_IF_ERROR(FromDevice(inputs_.Flush()));
-  const concord_point signal = done_.At(++step_);
-  CONCORD_RETURN_IF_ERROR(FromDevice(model_->device().Submit(
-      {.prepared = &prepared_, .values = symbols_, .bindings = bindings_, .signals = {&signal, 1}})));
-  CONCORD_RETURN_IF_ERROR(FromDevice(done_.Wait(step_)));
-  return FromDevice(output_.Flush());
+  return end;
+}
+
+absl::Status StepRunner::Enqueue(uint64_t input_bytes, uint64_t logit_bytes) {
+  CONCORD_RETURN_IF_ERROR(FromDevice(inputs_->ToDevice(input_bytes, &chain_)));
+  const concord_point wait = chain_.last(), signal = chain_.next();
+  CONCORD_RETURN_IF_ERROR(FromDevice(model_->device().Submit({.prepared = &prepared_,
+                                                              .values = symbols_,
+                                                              .bindings = bindings_,
+                                                              .waits = {&wait, 1},
+                                                              .signals = {&signal, 1}})));
+  chain_.Advance();
+  return FromDevice(logits_->ToHost(logit_bytes, &chain_));
+}
+
+absl::Status StepRunner::Run(const StepBatch& batch) {
+  SetSymbols(batch);
+  const uint64_t logit_bytes = batch.output_rows.size() * logit_row_bytes_;
+  absl::Status status = Enqueue(PackInputs(batch), logit_bytes);
+  // Also when a part was refused: what came before it still reads the inputs.
+  status.Update(FromDevice(chain_.Wait()));
+  return status.ok() ? FromDevice(logits_->Arrived(logit_bytes)) : status;
 }
 
 }  // namespace concord::exec

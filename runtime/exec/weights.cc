@@ -1,11 +1,15 @@
 #include "runtime/exec/weights.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <functional>
+#include <mutex>
 
 #include "runtime/base/border_type.h"
 #include "runtime/base/checked.h"
 #include "runtime/exec/from_device.h"
+#include "runtime/loader/parallel.h"
 
 namespace concord::exec {
 namespace {
@@ -35,43 +39,100 @@ absl::StatusOr<Slice> SliceOf(const loader::ModelSource& source, const WeightSou
   return slice;
 }
 
-// Decodes, transposes, adds and encodes to `to`: vectors and the matrices of Conv1D, small beside the model.
-absl::StatusOr<std::vector<std::byte>> Convert(const Slice& slice, const WeightSource& from,
-                                               const packing::Packing& to) {
-  const packing::Packing& type = *slice.tensor->type;
-  std::vector<float> values;
-  CONCORD_RETURN_IF_ERROR(ResizeChecked(&values, slice.rows * slice.cols, slice.tensor->name));
-  for (int64_t r = 0; r < slice.rows; ++r) {
-    type.decode(slice.data + r * slice.row_bytes, slice.cols / type.block_elems, values.data() + r * slice.cols);
+// Adds and encodes. Too large for `to` is an error too: a weight beyond the 65,504 of f16 is damage rather than
+// training, and to clamp it would hide that.
+absl::Status EncodeRow(const Slice& slice, int64_t row, double add, absl::Span<float> values,
+                       const packing::Packing& to, std::byte* out) {
+  if (add != 0) {
+    for (float& v : values) v += static_cast<float>(add);
   }
-  int64_t out_rows = slice.rows, out_cols = slice.cols;
-  if (from.transpose && slice.tensor->dims.size() == 2) {  // [in, out] → rows [row_begin, + row_count) of [out, in]
-    const int64_t begin = from.row_count >= 0 ? from.row_begin : 0;
-    out_rows = from.row_count >= 0 ? from.row_count : slice.cols;
-    out_cols = slice.rows;
-    std::vector<float> turned;
-    CONCORD_RETURN_IF_ERROR(ResizeChecked(&turned, out_rows * out_cols, slice.tensor->name));
-    for (int64_t i = 0; i < slice.rows; ++i) {
-      for (int64_t o = 0; o < out_rows; ++o) turned[o * out_cols + i] = values[i * slice.cols + begin + o];
-    }
-    values = std::move(turned);
-  }
-  if (from.add != 0) {
-    for (float& v : values) v += static_cast<float>(from.add);
-  }
-  std::vector<std::byte> bytes;
-  const int64_t row_bytes = to.Bytes(out_cols);
+  if (to.encode(values.data(), static_cast<int64_t>(values.size()) / to.block_elems, out)) return absl::OkStatus();
+  const bool finite = std::all_of(values.begin(), values.end(), [](float v) { return std::isfinite(v); });
+  return absl::InvalidArgumentError(absl::StrCat(
+      slice.tensor->name, ": row ", row, " holds a value that ",
+      finite ? absl::StrCat("is too large for ", to.name) : std::string("is not finite"), "; the file is damaged"));
+}
+
+// Fills the `rows` rows of `out` with what read(row, values) gives, on all cores.
+using ReadRow = std::function<void(int64_t row, float* values)>;
+absl::Status EncodeRows(const Slice& slice, int64_t rows, int64_t cols, double add, const packing::Packing& to,
+                        const ReadRow& read, std::vector<std::byte>* out) {
+  constexpr int64_t kRowsAtOnce = 64;  // of scratch there is one row a thread
+  const int64_t row_bytes = to.Bytes(cols);
   if (row_bytes < 0 || to.encode == nullptr) {
     return absl::UnimplementedError(absl::StrCat(slice.tensor->name, ": cannot be written as ", to.name));
   }
-  CONCORD_RETURN_IF_ERROR(ResizeChecked(&bytes, out_rows * row_bytes, slice.tensor->name));
-  for (int64_t r = 0; r < out_rows; ++r) {
-    if (!to.encode(values.data() + r * out_cols, out_cols / to.block_elems, bytes.data() + r * row_bytes)) {
-      return absl::InvalidArgumentError(
-          absl::StrCat(slice.tensor->name, ": row ", r, " holds a value that is not finite; the file is damaged"));
+  CONCORD_RETURN_IF_ERROR(ResizeChecked(out, rows * row_bytes, slice.tensor->name));
+  std::mutex mutex;
+  absl::Status status;
+  loader::ParallelFor((rows + kRowsAtOnce - 1) / kRowsAtOnce, [&](int64_t part) {
+    std::vector<float> values;
+    absl::Status mine = ResizeChecked(&values, cols, slice.tensor->name);
+    for (int64_t r = part * kRowsAtOnce; r < std::min(rows, (part + 1) * kRowsAtOnce) && mine.ok(); ++r) {
+      read(r, values.data());
+      mine = EncodeRow(slice, r, add, absl::MakeSpan(values), to, out->data() + r * row_bytes);
     }
+    if (mine.ok()) return;
+    const std::lock_guard<std::mutex> lock(mutex);
+    status.Update(mine);
+  });
+  return status;
+}
+
+// Decodes, transposes, adds and encodes to `to`. Beside the result there is a row a thread; for a transposed matrix
+// (those of Conv1D, small beside the model) the whole in f32.
+absl::StatusOr<std::vector<std::byte>> Convert(const Slice& slice, const WeightSource& from,
+                                               const packing::Packing& to) {
+  const packing::Packing& type = *slice.tensor->type;
+  const ReadRow decode = [&](int64_t r, float* out) {
+    type.decode(slice.data + r * slice.row_bytes, slice.cols / type.block_elems, out);
+  };
+  std::vector<std::byte> bytes;
+  if (!from.transpose || slice.tensor->dims.size() != 2) {
+    CONCORD_RETURN_IF_ERROR(EncodeRows(slice, slice.rows, slice.cols, from.add, to, decode, &bytes));
+    return bytes;
   }
+  // [in, out] → rows [row_begin, + row_count) of [out, in]
+  std::vector<float> values;
+  CONCORD_RETURN_IF_ERROR(ResizeChecked(&values, slice.rows * slice.cols, slice.tensor->name));
+  for (int64_t r = 0; r < slice.rows; ++r) decode(r, values.data() + r * slice.cols);
+  const int64_t begin = from.row_count >= 0 ? from.row_begin : 0;
+  const int64_t out_rows = from.row_count >= 0 ? from.row_count : slice.cols;
+  const ReadRow turned = [&](int64_t o, float* out) {
+    for (int64_t i = 0; i < slice.rows; ++i) out[i] = values[i * slice.cols + begin + o];
+  };
+  CONCORD_RETURN_IF_ERROR(EncodeRows(slice, out_rows, slice.rows, from.add, to, turned, &bytes));
   return bytes;
+}
+
+// The bytes of a weight as its type wants them: in the file, or made.
+struct Piece {
+  const std::byte* data = nullptr;
+  int64_t size_bytes = 0;
+  std::vector<std::byte> made;  // where `data` is, unless it is in the file
+  int64_t file_bytes = 0;       // of the tensor that was read
+};
+
+absl::StatusOr<Piece> PieceOf(const loader::ModelSource& source, const WeightSource& from,
+                              const ops::TensorType& type) {
+  Piece piece;
+  if (from.tensor.empty()) {
+    piece.made.resize(from.values.size() * sizeof(float));
+    std::memcpy(piece.made.data(), from.values.data(), piece.made.size());
+  } else {
+    CONCORD_ASSIGN_OR_RETURN(const Slice slice, SliceOf(source, from));
+    piece.file_bytes = slice.tensor->size_bytes;
+    if (UsedInPlace(from, *slice.tensor, type)) {
+      piece.data = slice.data, piece.size_bytes = slice.rows * slice.row_bytes;
+      // Norms and biases: reading them costs nothing and a damaged file shows here rather than as gibberish.
+      if (type.rank() == 1)
+        CONCORD_RETURN_IF_ERROR(CheckFinite(slice.tensor->name, *slice.tensor->type, slice.data, slice.cols));
+      return piece;
+    }
+    CONCORD_ASSIGN_OR_RETURN(piece.made, Convert(slice, from, *type.packing));
+  }
+  piece.data = piece.made.data(), piece.size_bytes = static_cast<int64_t>(piece.made.size());
+  return piece;
 }
 
 }  // namespace
@@ -113,34 +174,18 @@ absl::StatusOr<Weights> Weights::Load(const loader::ModelSource& source, const g
                                       const hal::Device& device, const ProgressFn& progress) {
   Weights weights;
   weights.constants_.resize(module.main.values.size());
-  weights.made_.reserve(module.weights.size());  // constants point into its elements
+  const bool host_memory = device.info().has(CONCORD_DEVICE_HOST_MEMORY);
   Progress state{"reading weights", 0, source.total_bytes()};
   for (const graph::Weight& weight : module.weights) {
     const graph::Value& value = module.main.value(weight.value);
-    const std::byte* data = nullptr;
-    int64_t bytes = 0;
-    if (weight.source.tensor.empty()) {
-      std::vector<std::byte>& made = weights.made_.emplace_back(weight.source.values.size() * sizeof(float));
-      std::memcpy(made.data(), weight.source.values.data(), made.size());
-      data = made.data(), bytes = static_cast<int64_t>(made.size());
-    } else {
-      CONCORD_ASSIGN_OR_RETURN(const Slice slice, SliceOf(source, weight.source));
-      if (UsedInPlace(weight.source, *slice.tensor, value.type)) {
-        data = slice.data, bytes = slice.rows * slice.row_bytes;
-        weights.mapped_bytes_ += bytes;
-        // Norms and biases: reading them costs nothing and a damaged file shows here rather than as gibberish.
-        if (value.type.rank() == 1)
-          CONCORD_RETURN_IF_ERROR(CheckFinite(slice.tensor->name, *slice.tensor->type, data, slice.cols));
-      } else {
-        CONCORD_ASSIGN_OR_RETURN(std::vector<std::byte> made, Convert(slice, weight.source, *value.type.packing));
-        weights.made_.push_back(std::move(made));
-        data = weights.made_.back().data(), bytes = static_cast<int64_t>(weights.made_.back().size());
-      }
-      state.done_bytes += slice.tensor->size_bytes;
-    }
-    if (!weights.made_.empty() && data == weights.made_.back().data()) weights.made_bytes_ += bytes;
-    CONCORD_ASSIGN_OR_RETURN(weights.constants_[weight.value],
-                             FromDevice(device.CreateConstant(DescribeConstant(value.type, value.name, data, bytes))));
+    CONCORD_ASSIGN_OR_RETURN(Piece piece, PieceOf(source, weight.source, value.type));
+    const bool made = !piece.made.empty();
+    concord_constant_desc desc = DescribeConstant(value.type, value.name, piece.data, piece.size_bytes);
+    if (made && !host_memory) desc.flags &= ~static_cast<uint32_t>(CONCORD_CONSTANT_STABLE);
+    CONCORD_ASSIGN_OR_RETURN(weights.constants_[weight.value], FromDevice(device.CreateConstant(desc)));
+    (made || !host_memory ? weights.made_bytes_ : weights.mapped_bytes_) += piece.size_bytes;
+    if (made && host_memory) weights.made_.push_back(std::move(piece.made));  // what `data` points to stays
+    state.done_bytes += piece.file_bytes;
     if (progress) progress(state);
   }
   return weights;

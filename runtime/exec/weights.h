@@ -11,7 +11,9 @@
 namespace concord::exec {
 
 // The weights of a module on a device. What the file holds as the graph wants it is used where it lies (mapped, no
-// copy); the rest (vectors that become f32, transposed matrices, tables computed at load) is made here.
+// copy); the rest (vectors that become f32, transposed matrices, tables computed at load, matrices in a packing that
+// the device does not take) is made here: kept where the device works on host memory, else dropped as soon as the
+// device has its copy, so that loading takes the memory of one tensor.
 class Weights {
  public:
   // `source` outlives this. Errors name the tensor. `progress` sees bytes of weights.
@@ -21,7 +23,7 @@ class Weights {
   // The constant of a weight value; the value must be one of the module's.
   const hal::Constant& at(graph::ValueId value) const { return constants_[value]; }
   int64_t mapped_bytes() const { return mapped_bytes_; }  // used in place
-  int64_t made_bytes() const { return made_bytes_; }      // in memory of our own
+  int64_t made_bytes() const { return made_bytes_; }      // in memory of our own, or copied to the device
 
  private:
   std::vector<std::vector<std::byte>> made_;

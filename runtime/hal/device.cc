@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "runtime/hal/import.h"
+#include "runtime/hal/staging.h"
 #include "runtime/hal/status.h"
 
 namespace concord::hal {
@@ -31,7 +32,14 @@ absl::Status CheckMade(int32_t code, const concord_error& error, const T* handle
 
 }  // namespace
 
+Device::Device(std::shared_ptr<Instance> instance, DeviceInfo info, concord_device* handle)
+    : instance_(std::move(instance)),
+      info_(std::move(info)),
+      handle_(handle),
+      staging_(std::make_unique<Staging>(*this)) {}
+
 Device::~Device() {
+  staging_.reset();
   concord_error error = NoError();
   const absl::Status status = ToStatus(api().device_close(handle_, &error), error, Where("close"));
   if (!status.ok()) instance_->host().Log(LogLevel::kError, status.message());
@@ -54,6 +62,11 @@ uint64_t Device::Fingerprint() const {
 }
 
 absl::StatusOr<Buffer> Device::CreateBuffer(uint64_t size_bytes, int32_t usage, uint64_t align_bytes) const {
+  return MakeBuffer(shared_from_this(), size_bytes, usage, align_bytes);
+}
+
+absl::StatusOr<Buffer> Device::MakeBuffer(std::shared_ptr<const Device> keeper, uint64_t size_bytes, int32_t usage,
+                                          uint64_t align_bytes) const {
   concord_buffer_desc desc = Sized<concord_buffer_desc>();
   desc.usage = usage;
   desc.size_bytes = size_bytes;
@@ -62,7 +75,8 @@ absl::StatusOr<Buffer> Device::CreateBuffer(uint64_t size_bytes, int32_t usage, 
   concord_buffer* buffer = nullptr;
   const int32_t code = api().buffer_create(handle_, &desc, &buffer, &error);
   CONCORD_RETURN_IF_ERROR(CheckMade(code, error, buffer, Where(absl::StrCat("buffer of ", size_bytes, " bytes"))));
-  return Buffer(shared_from_this(), &api(), buffer, size_bytes);
+  const bool host_visible = usage == CONCORD_BUFFER_STAGING || info_.has(CONCORD_DEVICE_HOST_MEMORY);
+  return Buffer(std::move(keeper), &api(), buffer, size_bytes, host_visible);
 }
 
 absl::StatusOr<Buffer> Device::ImportHost(void* memory, uint64_t size_bytes) const {
@@ -71,15 +85,19 @@ absl::StatusOr<Buffer> Device::ImportHost(void* memory, uint64_t size_bytes) con
   concord_buffer* buffer = nullptr;
   const int32_t code = api().buffer_import_host(handle_, memory, size_bytes, &buffer, &error);
   CONCORD_RETURN_IF_ERROR(CheckMade(code, error, buffer, Where("import of host memory")));
-  return Buffer(shared_from_this(), &api(), buffer, size_bytes);
+  return Buffer(shared_from_this(), &api(), buffer, size_bytes, info_.has(CONCORD_DEVICE_HOST_MEMORY));
 }
 
 absl::StatusOr<Semaphore> Device::CreateSemaphore(uint64_t initial_value) const {
+  return MakeSemaphore(shared_from_this(), initial_value);
+}
+
+absl::StatusOr<Semaphore> Device::MakeSemaphore(std::shared_ptr<const Device> keeper, uint64_t initial_value) const {
   concord_error error = NoError();
   concord_semaphore* semaphore = nullptr;
   const int32_t code = api().semaphore_create(handle_, initial_value, &semaphore, &error);
   CONCORD_RETURN_IF_ERROR(CheckMade(code, error, semaphore, Where("semaphore")));
-  return Semaphore(shared_from_this(), &api(), semaphore);
+  return Semaphore(std::move(keeper), &api(), semaphore);
 }
 
 absl::StatusOr<Constant> Device::CreateConstant(concord_constant_desc desc) const {
@@ -131,6 +149,7 @@ absl::Status Device::Submit(const SubmitArgs& args) const {
   theirs.waits = ArrayOf(args.waits);
   theirs.signals = ArrayOf(args.signals);
   concord_error error = NoError();
+  std::lock_guard<std::mutex> lock(queue_mutex_);
   const int32_t code = api().queue_submit(handle_, &theirs, &error);
   if (code == CONCORD_OK) return absl::OkStatus();
   return ToStatus(code, error, Where(absl::StrCat("submit of '", theirs.prepared ? args.prepared->name() : "", "'")));
@@ -147,6 +166,7 @@ absl::Status Device::Copy(const CopyArgs& args) const {
   theirs.waits = ArrayOf(args.waits);
   theirs.signals = ArrayOf(args.signals);
   concord_error error = NoError();
+  std::lock_guard<std::mutex> lock(queue_mutex_);
   const int32_t code = api().queue_copy(handle_, &theirs, &error);
   return code == CONCORD_OK ? absl::OkStatus() : ToStatus(code, error, Where("copy"));
 }
@@ -161,6 +181,7 @@ absl::Status Device::Fill(const FillArgs& args) const {
   theirs.waits = ArrayOf(args.waits);
   theirs.signals = ArrayOf(args.signals);
   concord_error error = NoError();
+  std::lock_guard<std::mutex> lock(queue_mutex_);
   const int32_t code = api().queue_fill(handle_, &theirs, &error);
   return code == CONCORD_OK ? absl::OkStatus() : ToStatus(code, error, Where("fill"));
 }
@@ -172,6 +193,7 @@ absl::Status Device::Barrier(absl::Span<const concord_point> waits, absl::Span<c
   theirs.waits = ArrayOf(waits);
   theirs.signals = ArrayOf(signals);
   concord_error error = NoError();
+  std::lock_guard<std::mutex> lock(queue_mutex_);
   const int32_t code = api().queue_barrier(handle_, &theirs, &error);
   return code == CONCORD_OK ? absl::OkStatus() : ToStatus(code, error, Where("barrier"));
 }

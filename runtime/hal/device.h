@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <string>
 
 #include "absl/strings/string_view.h"
@@ -15,6 +16,8 @@
 #include "runtime/hal/semaphore.h"
 
 namespace concord::hal {
+
+class Staging;
 
 struct Support {
   int32_t level = CONCORD_SUPPORT_NO;  // CONCORD_SUPPORT_*
@@ -54,7 +57,10 @@ struct FillArgs {
 };
 
 // An opened device. Held by shared_ptr: its objects keep it alive, it keeps its instance alive. Calls may come from any
-// thread; the queue calls from one thread at a time per queue_index. Errors begin with the device's id.
+// thread. The border wants one caller at a time a queue: a lock of this object sees to it, so that the copies behind
+// Buffer::Write and Read may meet an engine's steps. It is held while work is put into a queue, never while work is
+// waited for; without contention it does not show (submit and wait of nothing: 107 ns with and without it on a Xeon
+// core, 2026-11). Errors begin with the device's id.
 class Device : public std::enable_shared_from_this<Device> {
  public:
   ~Device();
@@ -90,9 +96,16 @@ class Device : public std::enable_shared_from_this<Device> {
                        uint32_t queue_index = 0) const;
 
  private:
+  friend class Buffer;  // for staging()
   friend class Instance;
-  Device(std::shared_ptr<Instance> instance, DeviceInfo info, concord_device* handle)
-      : instance_(std::move(instance)), info_(std::move(info)), handle_(handle) {}
+  friend class Staging;  // for MakeBuffer and MakeSemaphore
+  Device(std::shared_ptr<Instance> instance, DeviceInfo info, concord_device* handle);
+
+  // Objects that keep `keeper` alive: this device, or nothing for what this device owns itself.
+  absl::StatusOr<Buffer> MakeBuffer(std::shared_ptr<const Device> keeper, uint64_t size_bytes, int32_t usage,
+                                    uint64_t align_bytes) const;
+  absl::StatusOr<Semaphore> MakeSemaphore(std::shared_ptr<const Device> keeper, uint64_t initial_value) const;
+  Staging& staging() const { return *staging_; }
 
   std::string Where(absl::string_view what) const { return absl::StrCat(info_.id, ": ", what); }
   absl::Status Missing(absl::string_view what) const;
@@ -100,6 +113,8 @@ class Device : public std::enable_shared_from_this<Device> {
   std::shared_ptr<Instance> instance_;
   DeviceInfo info_;
   concord_device* handle_;
+  mutable std::mutex queue_mutex_;  // around every call of queue_*
+  std::unique_ptr<Staging> staging_;
 };
 
 }  // namespace concord::hal

@@ -4,6 +4,7 @@
 
 #include "runtime/hal/device.h"
 #include "runtime/hal/import.h"
+#include "runtime/hal/staging.h"
 #include "runtime/hal/status.h"
 
 namespace concord::hal {
@@ -25,7 +26,17 @@ absl::Status Buffer::Flush(uint64_t offset_bytes, uint64_t size_bytes) const {
   return code == CONCORD_OK ? absl::OkStatus() : ToStatus(code, error, absl::StrCat(device().id(), ": flush"));
 }
 
+absl::Status Buffer::CheckRange(uint64_t offset_bytes, uint64_t size_bytes) const {
+  if (offset_bytes <= size_bytes_ && size_bytes <= size_bytes_ - offset_bytes) return absl::OkStatus();
+  return absl::OutOfRangeError(
+      absl::StrCat(device().id(), ": bytes ", offset_bytes, " + ", size_bytes, " of a buffer of ", size_bytes_));
+}
+
 absl::Status Buffer::Write(uint64_t offset_bytes, absl::Span<const char> bytes) const {
+  if (!host_visible_) {
+    CONCORD_RETURN_IF_ERROR(CheckRange(offset_bytes, bytes.size()));
+    return device().staging().Write(*this, offset_bytes, bytes);
+  }
   CONCORD_ASSIGN_OR_RETURN(void* address, Map(CONCORD_MAP_WRITE, offset_bytes, bytes.size()));
   if (!bytes.empty()) std::memcpy(address, bytes.data(), bytes.size());
   const absl::Status status = Flush(offset_bytes, bytes.size());
@@ -34,6 +45,10 @@ absl::Status Buffer::Write(uint64_t offset_bytes, absl::Span<const char> bytes) 
 }
 
 absl::Status Buffer::Read(uint64_t offset_bytes, absl::Span<char> bytes) const {
+  if (!host_visible_) {
+    CONCORD_RETURN_IF_ERROR(CheckRange(offset_bytes, bytes.size()));
+    return device().staging().Read(*this, offset_bytes, bytes);
+  }
   CONCORD_ASSIGN_OR_RETURN(void* address, Map(CONCORD_MAP_READ, offset_bytes, bytes.size()));
   const absl::Status status = Flush(offset_bytes, bytes.size());
   if (status.ok() && !bytes.empty()) std::memcpy(bytes.data(), address, bytes.size());
