@@ -279,8 +279,8 @@ typedef struct concord_support {
 
 /* ---- Memory ----------------------------------------------------------------------------------------------------- */
 
-/* STAGING is host-visible, for copies. The host reads results from it as well: where there is a choice, give memory that
- * the host's caches hold, since reading write-combined memory is a hundred times slower. */
+/* STAGING is host-visible, for copies. The host reads results from it as well: where there is a choice, give memory
+ * that the host's caches hold, since reading write-combined memory is a hundred times slower. */
 enum { CONCORD_BUFFER_DEVICE = 0, CONCORD_BUFFER_STAGING = 1 };
 
 typedef struct concord_buffer_desc {
