@@ -19,7 +19,7 @@ namespace {
 int32_t Report(const absl::Status& status, concord_message* message) {
   if (message != nullptr) {
     const size_t n = std::min(status.message().size(), sizeof message->text - 1);
-    std::memcpy(message->text, status.message().data(), n);
+    if (n > 0) std::memcpy(message->text, status.message().data(), n);  // the message of OK is null
     message->text[n] = '\0';
   }
   return static_cast<int32_t>(status.code());

@@ -162,7 +162,7 @@ class Runner {
   void Poison() { std::memset(*workspace_.Map(CONCORD_MAP_WRITE), 0xFF, workspace_.size_bytes()); }
 
   absl::Status Step(absl::Span<const int32_t> ids) {
-    std::memcpy(*ids_.Map(CONCORD_MAP_WRITE), ids.data(), ids.size() * 4);
+    if (!ids.empty()) std::memcpy(*ids_.Map(CONCORD_MAP_WRITE), ids.data(), ids.size() * 4);
     const concord_symbol_value n{0, 0, static_cast<int64_t>(ids.size())};
     const concord_point done = done_.At(++value_);
     SubmitArgs args;
