@@ -59,7 +59,7 @@ void Apply(const Match& match, const Rewrite& rewrite, Graph* graph, NodeIndex* 
   for (int32_t n : rewrite.before) nodes.push_back(std::move(graph->nodes[n]));
   nodes.push_back(match.fused);
   for (int32_t n : rewrite.after) nodes.push_back(std::move(graph->nodes[n]));
-  nodes.resize(static_cast<size_t>(last - first + 1));
+  nodes.resize(static_cast<size_t>(last) - static_cast<size_t>(first) + 1);
   std::move(nodes.begin(), nodes.end(), graph->nodes.begin() + first);
   for (int32_t n = first; n <= last; ++n) index->Add(n);
 }

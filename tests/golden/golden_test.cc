@@ -34,8 +34,8 @@ std::vector<Param> AllParams() {
     for (const char* folder :
          {"llama", "llama_tied", "llama_yarn", "qwen2", "qwen3", "gpt2", "qwen2_f16", "qwen2_bf16"}) {
       const std::string f = folder;
-      params.push_back({f + "_safetensors_" + device, f, f, device});
-      params.push_back({f + "_gguf_" + device, f + "/" + f + ".gguf", f, device});
+      params.push_back({absl::StrCat(f, "_safetensors_", device), f, f, device});
+      params.push_back({absl::StrCat(f, "_gguf_", device), absl::StrCat(f, "/", f, ".gguf"), f, device});
     }
     params.push_back({std::string("llama_sharded_") + device, "llama_sharded", "llama", device});
   }

@@ -175,7 +175,7 @@ class Runner {
   }
   std::vector<float> Logits(size_t rows) const {
     std::vector<float> out(rows * kVocab);
-    std::memcpy(out.data(), *logits_.Map(CONCORD_MAP_READ), out.size() * 4);
+    if (rows > 0) std::memcpy(out.data(), *logits_.Map(CONCORD_MAP_READ), out.size() * 4);
     return out;
   }
   std::vector<float> Run(const std::vector<int32_t>& ids) {

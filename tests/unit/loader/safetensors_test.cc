@@ -10,7 +10,6 @@
 namespace concord::loader {
 namespace {
 
-using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
 

@@ -52,7 +52,7 @@ TEST(ByteLevelBpe, EqualsTheSlowDefinitionOnRandomMerges) {
     for (int i = 0; i < 30; ++i) {
       const std::string left = symbols[random() % symbols.size()], right = symbols[random() % symbols.size()];
       if (left.size() + right.size() > 8 || !ranks.emplace(std::make_pair(left, right), merges.size()).second) continue;
-      merges.push_back(left + " " + right);
+      merges.push_back(absl::StrCat(left, " ", right));
       symbols.push_back(left + right);
     }
     const std::unique_ptr<Tokenizer> t = MustCreate(ByteVocab("gpt-2", merges));
@@ -295,7 +295,7 @@ TEST(Encode, RunawayRegexIsAStatus) {
 
 TEST(Encode, LongRunsAreFast) {
   std::vector<std::string> merges;
-  for (std::string run = "a"; run.size() < 64; run += run) merges.push_back(run + " " + run);
+  for (std::string run = "a"; run.size() < 64; run += run) merges.push_back(absl::StrCat(run, " ", run));
   for (const char* pre : {"gpt-2", "llama-bpe", "qwen35", "gpt-4o", "deepseek-v3", "deepseek-llm", "deepseek-coder"}) {
     const std::unique_ptr<Tokenizer> t = MustCreate(ByteVocab(pre, merges));
     for (char c : std::string(" aA1!\n\xFF")) {
