@@ -50,8 +50,9 @@ function(concord_room name)
     file(CONFIGURE OUTPUT "${sources}" CONTENT "// concord_${name} has headers only.\n")
   endif()
   add_library(concord_${name} STATIC ${sources})
-  target_include_directories(concord_${name} PUBLIC "${CONCORD_SOURCE_ROOT}" "${CONCORD_SOURCE_ROOT}/runtime/include"
-                                                    "${CONCORD_GENERATED_DIR}" "${CONCORD_GENERATED_DIR}/include")
+  target_include_directories(concord_${name} PUBLIC "${CONCORD_SOURCE_ROOT}" "${CONCORD_SOURCE_ROOT}/runtime/include")
+  # Of the system: what protoc writes is no warning of ours.
+  target_include_directories(concord_${name} SYSTEM PUBLIC "${CONCORD_GENERATED_DIR}" "${CONCORD_GENERATED_DIR}/include")
   target_link_libraries(concord_${name} PUBLIC ${ARGN})
 endfunction()
 

@@ -144,8 +144,8 @@ TEST(DiscreteDevice, AValueBeyondF16IsDamage) {
     std::memset(bytes.data() + at + sizeof(scale), 0, 16);  // every element -8
   }
   WriteFile(path, bytes);
-  const Outcome run =
-      RunModel({path, "-p", "a", "-n", "1", "--plugin", CONCORD_DISCRETE_PLUGIN, "--device", "discrete"});
+  const std::string plugin = CONCORD_DISCRETE_PLUGIN;
+  const Outcome run = RunModel({path, "-p", "a", "-n", "1", "--plugin", plugin, "--device", "discrete"});
   EXPECT_EQ(run.exit_code, 3);
   EXPECT_THAT(run.err, HasSubstr("blk.0.ffn_up.weight: row 0 holds a value that is too large for f16"));
   EXPECT_EQ(run.out, "");

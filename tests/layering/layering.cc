@@ -215,6 +215,16 @@ std::vector<std::string> Sources(const Rules& rules, const fs::path& root) {
   return paths;
 }
 
+bool IsClean(const fs::path& root, const std::string& rules_file) {
+  const Rules rules = ReadRules(rules_file);
+  for (const std::string& error : rules.errors) std::cout << rules_file << ": " << error << "\n";
+  int violations = static_cast<int>(rules.errors.size());
+  const std::vector<std::string> sources = Sources(rules, root);
+  for (const std::string& path : sources) violations += CheckFile(rules, root, path);
+  std::cout << sources.size() << " files, " << violations << " violations\n";
+  return violations == 0 && !sources.empty();
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -222,11 +232,10 @@ int main(int argc, char** argv) {
     std::cerr << "usage: layering ROOT RULES\n";
     return 2;
   }
-  const Rules rules = ReadRules(argv[2]);
-  for (const std::string& error : rules.errors) std::cout << argv[2] << ": " << error << "\n";
-  int violations = static_cast<int>(rules.errors.size());
-  const std::vector<std::string> sources = Sources(rules, argv[1]);
-  for (const std::string& path : sources) violations += CheckFile(rules, argv[1], path);
-  std::cout << sources.size() << " files, " << violations << " violations\n";
-  return violations > 0 || sources.empty() ? 1 : 0;
+  try {
+    return IsClean(argv[1], argv[2]) ? 0 : 1;
+  } catch (const std::exception& e) {  // a folder that cannot be read
+    std::cerr << "layering: " << e.what() << "\n";
+    return 2;
+  }
 }

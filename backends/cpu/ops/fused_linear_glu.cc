@@ -20,24 +20,26 @@ class LinearGluStep final : public Step {
   void Run(const Frame& frame, int64_t tile, uint32_t worker) const override {
     const int64_t m = frame.Extent(gate_.x.n);
     const LinearTiling t = LinearTiling::Of(gate_, m);
-    const int64_t m_begin = tile / t.n_tiles * t.m_tile, m_end = std::min(m, m_begin + t.m_tile);
-    const int64_t n_begin = tile % t.n_tiles * t.n_tile, n_end = std::min(gate_.n_out, n_begin + t.n_tile);
+    kernels::LinearTile rows = t.Rows(tile, m, gate_.n_out);
     const int64_t part = CeilDiv(t.m_tile * t.n_tile, 16) * 16;  // keeps what follows aligned to 64 bytes
     float* const gate = reinterpret_cast<float*>(frame.Worker(worker));
     float* const up = gate + part;
-    char* const scratch = reinterpret_cast<char*>(up + part);
+    rows.scratch = up + part;
+    rows.y_stride = t.n_tile;
     // The kernels write result (m, n) at y[m * stride + n]; the buffers hold this tile alone.
-    const int64_t shift = m_begin * t.n_tile + n_begin;
-    gate_.Run(frame, m_begin, m_end, n_begin, n_end, gate - shift, t.n_tile, scratch);
-    up_.Run(frame, m_begin, m_end, n_begin, n_end, up - shift, t.n_tile, scratch);
+    const int64_t shift = rows.m_begin * t.n_tile + rows.n_begin;
+    rows.y = gate - shift;
+    gate_.Run(frame, rows);
+    rows.y = up - shift;
+    up_.Run(frame, rows);
     kernels::GluArgs args = args_;
     args.gate = gate;
     args.up = up;
     args.gate_stride = args.up_stride = t.n_tile;
-    args.y = frame.Data<float>(y_) + m_begin * gate_.n_out + n_begin;
+    args.y = frame.Data<float>(y_) + rows.m_begin * gate_.n_out + rows.n_begin;
     args.y_stride = gate_.n_out;
-    args.n_rows = m_end - m_begin;
-    args.width = n_end - n_begin;
+    args.n_rows = rows.m_end - rows.m_begin;
+    args.width = rows.n_end - rows.n_begin;
     kernels_.glu(args);
   }
 

@@ -13,10 +13,11 @@ class LinearStep final : public Step {
   void Run(const Frame& frame, int64_t tile, uint32_t worker) const override {
     const int64_t m = frame.Extent(part_.x.n);
     const LinearTiling t = LinearTiling::Of(part_, m);
-    // Rows of W vary fastest: one block of x stays in cache while W streams past it.
-    const int64_t m_begin = tile / t.n_tiles * t.m_tile, n_begin = tile % t.n_tiles * t.n_tile;
-    part_.Run(frame, m_begin, std::min(m, m_begin + t.m_tile), n_begin, std::min(part_.n_out, n_begin + t.n_tile),
-              frame.Data<float>(y_), part_.n_out, frame.Worker(worker));
+    kernels::LinearTile rows = t.Rows(tile, m, part_.n_out);
+    rows.y = frame.Data<float>(y_);
+    rows.y_stride = part_.n_out;
+    rows.scratch = frame.Worker(worker);
+    part_.Run(frame, rows);
   }
 
  private:

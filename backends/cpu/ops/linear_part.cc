@@ -52,14 +52,10 @@ sdk::Result<LinearPart> LinearPart::Make(const sdk::Op& op, const sdk::Value& x,
   return part;
 }
 
-void LinearPart::Run(const Frame& frame, int64_t m_begin, int64_t m_end, int64_t n_begin, int64_t n_end, float* y,
-                     int64_t y_stride, char* scratch) const {
-  kernels::LinearTile tile;
+void LinearPart::Run(const Frame& frame, kernels::LinearTile tile) const {
   tile.packing = packing;
   tile.weights = fixed_weights != nullptr ? fixed_weights : frame.Data<char>(weights_value);
   tile.row_stride_bytes = row_stride_bytes;
-  tile.n_begin = n_begin;
-  tile.n_end = n_end;
   tile.k = k;
   if (quantized != CONCORD_NONE) {
     tile.x = frame.Scratch<char>(quantized);
@@ -68,12 +64,7 @@ void LinearPart::Run(const Frame& frame, int64_t m_begin, int64_t m_end, int64_t
     tile.x = x.data(frame);
     tile.x_stride_bytes = k * static_cast<int64_t>(sizeof(float));
   }
-  tile.m_begin = m_begin;
-  tile.m_end = m_end;
-  tile.y = y;
-  tile.y_stride = y_stride;
   tile.bias = bias.at(frame);
-  tile.scratch = scratch;
   kernel->run(tile);
 }
 

@@ -29,10 +29,9 @@ struct LinearPart {
   static sdk::Result<LinearPart> Make(const sdk::Op& op, const sdk::Value& x, const sdk::Value& w,
                                       StepBuilder& builder);
 
-  // y[m, n] for the given rows of x and of W; y points to where y[0, n_begin] of this tile's own numbering would be:
-  // result (m, n) goes to y[m * y_stride + n].
-  void Run(const Frame& frame, int64_t m_begin, int64_t m_end, int64_t n_begin, int64_t n_end, float* y,
-           int64_t y_stride, char* scratch) const;
+  // y[m, n] for the rows of x and of W that `tile` names; result (m, n) goes to tile.y[m * tile.y_stride + n]. The
+  // caller sets those and the scratch memory, the rest is filled in here.
+  void Run(const Frame& frame, kernels::LinearTile tile) const;
 };
 
 // How m rows of x and n_out rows of W are cut.
@@ -62,6 +61,16 @@ struct LinearTiling {
     t.n_tiles = CeilDiv(part.n_out, t.n_tile);
     t.tiles = m == 0 ? 0 : CeilDiv(m, t.m_tile) * t.n_tiles;
     return t;
+  }
+
+  // The rows of tile number `tile`. Those of W vary fastest: one block of x stays in cache while W streams past it.
+  kernels::LinearTile Rows(int64_t tile, int64_t m, int64_t n_out) const {
+    kernels::LinearTile rows;
+    rows.m_begin = tile / n_tiles * m_tile;
+    rows.m_end = std::min(m, rows.m_begin + m_tile);
+    rows.n_begin = tile % n_tiles * n_tile;
+    rows.n_end = std::min(n_out, rows.n_begin + n_tile);
+    return rows;
   }
 };
 

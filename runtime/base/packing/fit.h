@@ -21,7 +21,8 @@ inline int NearestIn(float value, int low, int high) {
   const float highest = static_cast<float>(high);
   float clamped = value > lowest ? value : lowest;  // maximum and minimum as vector units have them
   clamped = clamped < highest ? clamped : highest;
-  return static_cast<int>(clamped - lowest + 0.5f) + low;
+  // Never negative, so that truncation rounds; lround would keep the loops around this one from becoming vectors.
+  return static_cast<int>(clamped - lowest + 0.5f) + low;  // NOLINT(bugprone-incorrect-roundings)
 }
 
 // Limits between which the searches below neither overflow nor underflow: above kLargest no format of a half times

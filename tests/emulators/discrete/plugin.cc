@@ -48,7 +48,7 @@ class DiscreteDevice final : public sdk::HostDevice {
     return std::unique_ptr<sdk::Buffer>(std::make_unique<DeviceMemory>(std::move(*memory)));
   }
   sdk::Result<std::unique_ptr<sdk::Buffer>> ImportHost(void* memory, uint64_t size_bytes) override {
-    return Device::ImportHost(memory, size_bytes);
+    return Device::ImportHost(memory, size_bytes);  // refuses: NOLINT(bugprone-parent-virtual-call)
   }
   sdk::Result<std::unique_ptr<sdk::Semaphore>> CreateSemaphore(uint64_t initial_value) override {
     return std::unique_ptr<sdk::Semaphore>(std::make_unique<DeviceSemaphore>(scheduler_, initial_value));

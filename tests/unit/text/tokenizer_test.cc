@@ -5,6 +5,7 @@
 #include <map>
 #include <thread>
 
+#include "absl/strings/str_cat.h"
 #include "tests/unit/text/text_testing.h"
 
 namespace concord::text {
