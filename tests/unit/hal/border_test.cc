@@ -92,14 +92,12 @@ TEST(Ages, OptionalFunctionsOfAnOldPluginAreUnimplemented) {
 }
 
 TEST(Ages, ANewerPluginsLongerTableIsReadAsFarAsWeKnowIt) {
-  struct {
+  static struct {
     concord_plugin_api api;
     void* later[4];
   } longer{fake::Api(), {nullptr, &longer, &longer, nullptr}};
   longer.api.struct_size = sizeof(longer);
-  static const concord_plugin_api* offered;
-  offered = &longer.api;
-  const auto query = [](uint32_t, concord_error*) { return offered; };
+  const auto query = [](uint32_t, concord_error*) -> const concord_plugin_api* { return &longer.api; };
   auto plugin = Plugin::FromQuery(query, "x.so", "fake");
   ASSERT_TRUE(plugin.ok()) << plugin.status();
   EXPECT_EQ((*plugin)->api().struct_size, sizeof(concord_plugin_api));
