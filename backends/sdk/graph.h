@@ -40,9 +40,15 @@ class Attrs {
   // The first key outside `known` whose value is not 0 / 0.0 / "": a meaning the plugin does not know, so it must
   // answer NO. Empty when there is none.
   std::string_view Unknown(std::initializer_list<std::string_view> known) const {
+    return FirstUnknown(
+        [known](std::string_view key) { return std::find(known.begin(), known.end(), key) != known.end(); });
+  }
+  // The same for keys that are known by a function, bool(std::string_view).
+  template <typename IsKnown>
+  std::string_view FirstUnknown(IsKnown is_known) const {
     for (const concord_attr a : array_) {
       const std::string_view key = FromC(a.key);
-      if (std::find(known.begin(), known.end(), key) != known.end()) continue;
+      if (is_known(key)) continue;
       const bool zero = a.kind == CONCORD_ATTR_INT     ? a.i == 0
                         : a.kind == CONCORD_ATTR_FLOAT ? a.f == 0.0
                                                        : a.kind == CONCORD_ATTR_STRING && a.s.size_bytes == 0;

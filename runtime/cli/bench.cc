@@ -4,12 +4,12 @@
 
 #include "absl/strings/str_format.h"
 #include "runtime/cli/command.h"
-#include "runtime/cli/device_probe.h"
 #include "runtime/cli/exit_code.h"
 #include "runtime/cli/format.h"
 #include "runtime/cli/interrupts.h"
 #include "runtime/cli/machine_probe.h"
 #include "runtime/cli/model_options.h"
+#include "runtime/cts/copy_probe.h"
 #include "runtime/exec/capacities.h"
 #include "runtime/exec/loaded_model.h"
 #include "runtime/graph/cost.h"
@@ -92,7 +92,7 @@ class Bench : public Command {
       CONCORD_ASSIGN_OR_RETURN(limits_, ProbeMachine(model_.threads, model_.pin));
       return absl::OkStatus();
     }
-    absl::StatusOr<double> speed = ProbeCopyBandwidth(device);
+    absl::StatusOr<double> speed = cts::ProbeCopyBandwidth(device);
     if (!speed.ok()) return DeviceError(speed.status().message());
     copy_bytes_per_second_ = *speed;
     return absl::OkStatus();

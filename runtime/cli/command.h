@@ -13,6 +13,8 @@ class Command {
  public:
   virtual ~Command() = default;
   virtual void Declare(Arguments& args) = 0;  // into members; `args` is parsed before Run
+  // Where results go as JSON: for most commands a flag, standard output.
+  virtual void DeclareJson(Arguments& args, Console& console);
   virtual absl::Status Run(Console& console) = 0;
 };
 
@@ -37,7 +39,8 @@ const std::vector<CommandDef>& AllCommands();
 // The help of a command, or of the program (null).
 std::string HelpOf(const CommandDef* def, const Translate& translate);
 
-// The program: `words` without its own name. Returns the exit code.
+// The programs: `words` without their own name. Return the exit code.
 int RunModel(const std::vector<std::string>& words);
+int ConcordCts(const std::vector<std::string>& words);  // run-model cts, for vendors who need nothing else
 
 }  // namespace concord::cli

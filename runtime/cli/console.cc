@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <cmath>
 #include <cstring>
+#include <utility>
 
 #include "absl/strings/str_format.h"
 #include "runtime/cli/exit_code.h"
@@ -30,8 +31,9 @@ size_t TerminalWidth() {
 
 }  // namespace
 
-Console::Console()
-    : input_is_terminal_(::isatty(STDIN_FILENO) == 1),
+Console::Console(std::string program)
+    : program_(std::move(program)),
+      input_is_terminal_(::isatty(STDIN_FILENO) == 1),
       output_is_terminal_(::isatty(STDOUT_FILENO) == 1),
       error_is_terminal_(::isatty(STDERR_FILENO) == 1) {}
 
@@ -52,7 +54,7 @@ void Console::Note(absl::string_view text) {
 
 void Console::Warn(absl::string_view text) {
   EndProgress();
-  WriteAll(STDERR_FILENO, absl::StrCat("run-model: ", text, "\n"));
+  WriteAll(STDERR_FILENO, absl::StrCat(program_.substr(0, program_.find(' ')), ": ", text, "\n"));
 }
 
 void Console::Prompt(absl::string_view text) {

@@ -12,8 +12,10 @@ namespace concord::cli {
 // on a terminal. One thread at a time.
 class Console {
  public:
-  Console();
+  // `program`: how the user called it, "run-model bench"; its first word begins warnings.
+  explicit Console(std::string program);
 
+  const std::string& program() const { return program_; }
   bool quiet = false;  // no notes, no progress
   bool json = false;   // results as JSON
   bool input_is_terminal() const { return input_is_terminal_; }
@@ -32,6 +34,7 @@ class Console {
   void EndProgress();
 
  private:
+  std::string program_;
   bool input_is_terminal_, output_is_terminal_, error_is_terminal_;
   bool bar_shown_ = false;
   std::chrono::steady_clock::time_point bar_time_;

@@ -52,6 +52,8 @@ absl::Status UsageError(absl::string_view message) {
 
 absl::Status DeviceError(absl::string_view message) { return With(absl::UnavailableError(message), ExitCode::kDevice); }
 
+absl::Status NotGreen() { return With(absl::AbortedError(""), ExitCode::kBug); }
+
 absl::Status Interrupted() { return absl::CancelledError(""); }
 
 absl::Status NobodyListens() { return With(absl::AbortedError(""), ExitCode::kDone); }

@@ -7,7 +7,7 @@ namespace concord::cli {
 // What the process says when it ends (DESIGN §5).
 enum class ExitCode : int {
   kDone = 0,
-  kBug = 1,  // ours, or the machine's: standard output that cannot be written
+  kBug = 1,  // ours, or the machine's: standard output that cannot be written; of concord-cts: not green
   kUsage = 2,
   kBadModel = 3,
   kNoMemory = 4,
@@ -18,6 +18,7 @@ enum class ExitCode : int {
 // Statuses that carry their exit code, for where the status code alone does not tell whose fault it is.
 absl::Status UsageError(absl::string_view message);
 absl::Status DeviceError(absl::string_view message);
+absl::Status NotGreen();       // ends the program without a message: the report has said what is wrong
 absl::Status Interrupted();    // ends the program without a message
 absl::Status NobodyListens();  // so does this, as success: whoever read our output has had enough (head -1)
 

@@ -16,6 +16,9 @@ namespace concord::cli {
 namespace {
 
 constexpr char kDefault[] = "generate";
+constexpr char kRunModel[] = "run-model", kConcordCts[] = "concord-cts";
+
+std::string ProgramOf(const CommandDef& command) { return absl::StrCat(kRunModel, " ", command.name); }
 
 const CommandDef* FindCommand(const std::string& name) {
   for (const CommandDef& command : AllCommands()) {
@@ -40,13 +43,14 @@ absl::Status CheckNotMisspelt(const std::string& word) {
 
 // A command and all that its line may hold: its own arguments, then what every command has.
 struct CommandLine {
-  CommandLine(const CommandDef& def, bool by_default, Language language)
-      : args(by_default ? "run-model" : absl::StrCat("run-model ", def.name), def.summary, def.details),
+  CommandLine(const CommandDef& def, const std::string& program, bool by_default, Language language)
+      : args(program, def.summary, def.details),
         command(def.make()),
+        console(program),
         language_name(LanguageName(language)) {
     command->Declare(args);
     args.Group("Output");
-    args.Flag("--json", &console.json, "results as JSON on standard output");
+    command->DeclareJson(args, console);
     args.Flag("-q,--quiet", &console.quiet, "nothing on standard error but errors");
     args.Value("--lang", "LANG", &language_name, "language of help; results and messages are English")
         .OneOf({LanguageName(Language::kEnglish), LanguageName(Language::kChinese)});
@@ -63,9 +67,10 @@ struct CommandLine {
   bool help = false;
 };
 
-absl::Status RunCommand(const CommandDef& def, const std::vector<std::string>& words, bool by_default) {
+absl::Status RunCommand(const CommandDef& def, const std::string& program, const std::vector<std::string>& words,
+                        bool by_default) {
   const Language language = ChooseLanguage(words);
-  CommandLine line(def, by_default, language);
+  CommandLine line(def, program, by_default, language);
   CONCORD_RETURN_IF_ERROR(line.args.Parse(words));
   if (line.args.help_wanted()) {
     return line.console.Print(
@@ -76,27 +81,51 @@ absl::Status RunCommand(const CommandDef& def, const std::vector<std::string>& w
   return status;
 }
 
-absl::Status Dispatch(std::vector<std::string> words) {
+absl::Status Dispatch(const std::vector<std::string>& given) {
+  std::vector<std::string> words = given;
   if (!words.empty() && words[0] == "help") {  // help COMMAND = COMMAND --help
     words.erase(words.begin());
     words.push_back("--help");
   }
   if (!words.empty() && (words[0] == "--version" || words[0] == "version")) {
-    return Console().Print(absl::StrCat("run-model ", Version(), "\n"));
+    return Console(kRunModel).Print(absl::StrCat(kRunModel, " ", Version(), "\n"));
   }
   if (!words.empty()) {
     if (const CommandDef* command = FindCommand(words[0])) {
-      return RunCommand(*command, {words.begin() + 1, words.end()}, false);
+      return RunCommand(*command, ProgramOf(*command), {words.begin() + 1, words.end()}, false);
     }
     CONCORD_RETURN_IF_ERROR(CheckNotMisspelt(words[0]));
   }
-  return RunCommand(*FindCommand(kDefault), words, true);
+  return RunCommand(*FindCommand(kDefault), kRunModel, words, true);
+}
+
+absl::Status DispatchCts(const std::vector<std::string>& words) {
+  if (!words.empty() && words[0] == "--version") {
+    return Console(kConcordCts).Print(absl::StrCat(kConcordCts, " ", Version(), "\n"));
+  }
+  return RunCommand(*FindCommand("cts"), kConcordCts, words, false);
+}
+
+// Nothing leaves a program but its exit code.
+int Run(const char* program, absl::Status (*dispatch)(const std::vector<std::string>&),
+        const std::vector<std::string>& words) {
+  absl::Status status;
+  try {
+    status = dispatch(words);
+  } catch (const std::bad_alloc&) {
+    status = absl::ResourceExhaustedError("out of memory");
+  } catch (const std::exception& error) {
+    status = absl::InternalError(absl::StrCat("a bug of ours: ", error.what()));
+  }
+  if (!status.ok() && !status.message().empty()) Console(program).Warn(status.message());
+  return static_cast<int>(ExitCodeOf(status));
 }
 
 }  // namespace
 
 std::string HelpOf(const CommandDef* def, const Translate& translate) {
-  return CommandLine(def == nullptr ? *FindCommand(kDefault) : *def, def == nullptr, Language::kEnglish)
+  const CommandDef& command = def == nullptr ? *FindCommand(kDefault) : *def;
+  return CommandLine(command, def == nullptr ? kRunModel : ProgramOf(command), def == nullptr, Language::kEnglish)
       .args.Help(translate);
 }
 
@@ -109,17 +138,12 @@ const std::vector<CommandDef>& AllCommands() {
   return *commands;
 }
 
-int RunModel(const std::vector<std::string>& words) {
-  absl::Status status;
-  try {
-    status = Dispatch(words);
-  } catch (const std::bad_alloc&) {
-    status = absl::ResourceExhaustedError("out of memory");
-  } catch (const std::exception& error) {
-    status = absl::InternalError(absl::StrCat("a bug of ours: ", error.what()));
-  }
-  if (!status.ok() && !status.message().empty()) Console().Warn(status.message());
-  return static_cast<int>(ExitCodeOf(status));
+void Command::DeclareJson(Arguments& args, Console& console) {
+  args.Flag("--json", &console.json, "results as JSON on standard output");
 }
+
+int RunModel(const std::vector<std::string>& words) { return Run(kRunModel, Dispatch, words); }
+
+int ConcordCts(const std::vector<std::string>& words) { return Run(kConcordCts, DispatchCts, words); }
 
 }  // namespace concord::cli

@@ -54,6 +54,11 @@ absl::StatusOr<std::shared_ptr<hal::Device>> OpenDevice(const LoadOptions& optio
   return FromDevice(hal::DeviceRegistry::Discover(std::move(registry)).Open(options.devices[0]));
 }
 
+ProgressFn ProgressOf(const LoadOptions& options) {
+  if (!options.on_progress) return {};
+  return [report = options.on_progress](const Progress& p) { report({p.stage, p.done_bytes, p.total_bytes}); };
+}
+
 int64_t StateBytesPerToken(const graph::Module& module) {
   int64_t bytes = 0;
   for (const graph::StateGroup& group : module.state_groups) {
@@ -71,37 +76,55 @@ absl::StatusOr<std::shared_ptr<const LoadedModel>> LoadedModel::Load(const std::
                                                                      const LoadOptions& options) {
   CONCORD_RETURN_IF_ERROR(CheckOptions(options));
   auto model = std::shared_ptr<LoadedModel>(new LoadedModel);
-  ProgressFn progress;
-  if (options.on_progress) {
-    progress = [&](const Progress& p) { options.on_progress({p.stage, p.done_bytes, p.total_bytes}); };
-  }
-  CONCORD_ASSIGN_OR_RETURN(model->source_, OpenSource(path, {.progress = progress}));
-  const loader::ModelSource& source = *model->source_;
-  if (absl::StatusOr<std::unique_ptr<text::Tokenizer>> tokenizer = MakeTokenizer(source); tokenizer.ok()) {
-    model->tokenizer_ = *std::move(tokenizer);
+  CONCORD_ASSIGN_OR_RETURN(model->source_, OpenSource(path, {.progress = ProgressOf(options)}));
+  model->info_.path = path;
+  CONCORD_RETURN_IF_ERROR(model->Build(options));
+  CONCORD_ASSIGN_OR_RETURN(model->device_, OpenDevice(options));
+  CONCORD_RETURN_IF_ERROR(model->Compile(options));
+  CONCORD_RETURN_IF_ERROR(model->LoadWeights(options));
+  return model;
+}
+
+absl::StatusOr<std::shared_ptr<const LoadedModel>> LoadedModel::Load(std::unique_ptr<loader::ModelSource> source,
+                                                                     std::shared_ptr<hal::Device> device,
+                                                                     const LoadOptions& options) {
+  CONCORD_RETURN_IF_ERROR(CheckOptions(options));
+  auto model = std::shared_ptr<LoadedModel>(new LoadedModel);
+  model->source_ = std::move(source);
+  model->device_ = std::move(device);
+  CONCORD_RETURN_IF_ERROR(model->Build(options));
+  CONCORD_RETURN_IF_ERROR(model->Compile(options));
+  CONCORD_RETURN_IF_ERROR(model->LoadWeights(options));
+  return model;
+}
+
+// Tokenizer and graph: what needs no device.
+absl::Status LoadedModel::Build(const LoadOptions& options) {
+  if (absl::StatusOr<std::unique_ptr<text::Tokenizer>> tokenizer = MakeTokenizer(*source_); tokenizer.ok()) {
+    tokenizer_ = *std::move(tokenizer);
   } else if (absl::IsNotFound(tokenizer.status())) {
-    model->tokenizer_status_ = tokenizer.status();  // tokens in, tokens out still works
+    tokenizer_status_ = tokenizer.status();  // tokens in, tokens out still works
   } else {
     return tokenizer.status();
   }
   models::BuildOptions build = {.kv_packing = options.kv_type, .block_tokens = kBlockTokens};
   CONCORD_ASSIGN_OR_RETURN(build.context_tokens,
-                           ContextFor(options.context_tokens, models::MaxContext(source).value_or(0)));
-  CONCORD_ASSIGN_OR_RETURN(model->module_, models::BuildModule(source, build));
-  CONCORD_ASSIGN_OR_RETURN(model->device_, OpenDevice(options));
-  CONCORD_RETURN_IF_ERROR(model->Compile(options));
-  CONCORD_ASSIGN_OR_RETURN(model->weights_, Weights::Load(source, model->module_, *model->device_, progress));
-  ModelInfo& info = model->info_;
-  info.name = source.name();
-  info.path = path;
-  info.architecture = source.architecture();
-  info.device = model->device_->id();
-  info.weight_bytes = model->weights_.mapped_bytes() + model->weights_.made_bytes();
-  info.n_vocab = model->module_.n_vocab;
-  info.max_context_tokens = model->module_.max_context;
-  info.context_tokens = build.context_tokens;
-  info.kv_bytes_per_token = StateBytesPerToken(model->module_);
-  return model;
+                           ContextFor(options.context_tokens, models::MaxContext(*source_).value_or(0)));
+  CONCORD_ASSIGN_OR_RETURN(module_, models::BuildModule(*source_, build));
+  info_.name = source_->name();
+  info_.architecture = source_->architecture();
+  info_.n_vocab = module_.n_vocab;
+  info_.max_context_tokens = module_.max_context;
+  info_.context_tokens = build.context_tokens;
+  info_.kv_bytes_per_token = StateBytesPerToken(module_);
+  return absl::OkStatus();
+}
+
+absl::Status LoadedModel::LoadWeights(const LoadOptions& options) {
+  CONCORD_ASSIGN_OR_RETURN(weights_, Weights::Load(*source_, module_, *device_, ProgressOf(options)));
+  info_.device = device_->id();
+  info_.weight_bytes = weights_.mapped_bytes() + weights_.made_bytes();
+  return absl::OkStatus();
 }
 
 absl::Status LoadedModel::Compile(const LoadOptions& options) {

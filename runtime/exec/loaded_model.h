@@ -21,6 +21,10 @@ namespace concord::exec {
 class LoadedModel {
  public:
   static absl::StatusOr<std::shared_ptr<const LoadedModel>> Load(const std::string& path, const LoadOptions& options);
+  // A source that is open already, on a device that is open already: of `options`, what names devices is not read.
+  static absl::StatusOr<std::shared_ptr<const LoadedModel>> Load(std::unique_ptr<loader::ModelSource> source,
+                                                                 std::shared_ptr<hal::Device> device,
+                                                                 const LoadOptions& options);
 
   const ModelInfo& info() const { return info_; }
   int64_t n_vocab() const { return info_.n_vocab; }
@@ -40,7 +44,9 @@ class LoadedModel {
   const loader::ModelSource& source() const { return *source_; }
 
  private:
+  absl::Status Build(const LoadOptions& options);
   absl::Status Compile(const LoadOptions& options);
+  absl::Status LoadWeights(const LoadOptions& options);
 
   // Destroyed from the bottom up: the program and the constants before the device, all before the file.
   std::unique_ptr<loader::ModelSource> source_;

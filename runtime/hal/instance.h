@@ -26,6 +26,7 @@ class Instance : public std::enable_shared_from_this<Instance> {
   Instance& operator=(const Instance&) = delete;
 
   const Plugin& plugin() const { return *plugin_; }
+  const std::shared_ptr<Plugin>& plugin_ptr() const { return plugin_; }  // to make another instance of it
   HostServices& host() const { return *host_; }
 
   uint32_t device_count() const { return plugin_->api().device_count(handle_); }

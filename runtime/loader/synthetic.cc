@@ -76,11 +76,15 @@ absl::StatusOr<std::unique_ptr<ModelSource>> OpenSynthetic(const std::string& pa
   if (std::find(std::begin(kTypes), std::end(kTypes), absl::string_view(type)) == std::end(kTypes)) {
     return Unknown("type", type, {std::begin(kTypes), std::end(kTypes)});
   }
-  const std::string name = absl::StrCat("synthetic:", shape->name, ":", type);
+  return MakeSynthetic(*shape, type, options);
+}
 
+absl::StatusOr<std::unique_ptr<ModelSource>> MakeSynthetic(const SyntheticShape& shape, const std::string& type,
+                                                           const OpenOptions& options) {
+  const std::string name = absl::StrCat("synthetic:", shape.name, ":", type);
   GgufWriter writer;
-  SetSyntheticMetadata(*shape, name, &writer);
-  CONCORD_ASSIGN_OR_RETURN(const std::vector<SyntheticTensor> tensors, PlanSyntheticTensors(*shape, type));
+  SetSyntheticMetadata(shape, name, &writer);
+  CONCORD_ASSIGN_OR_RETURN(const std::vector<SyntheticTensor> tensors, PlanSyntheticTensors(shape, type));
   for (const SyntheticTensor& tensor : tensors) {
     CONCORD_RETURN_IF_ERROR(writer.AddTensor(tensor.name, *tensor.type, tensor.dims));
   }

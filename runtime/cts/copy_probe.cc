@@ -1,4 +1,4 @@
-#include "runtime/cli/device_probe.h"
+#include "runtime/cts/copy_probe.h"
 
 #include <algorithm>
 #include <chrono>
@@ -7,7 +7,7 @@
 
 #include "runtime/hal/chain.h"
 
-namespace concord::cli {
+namespace concord::cts {
 namespace {
 
 // Two of them are far beyond the last-level caches of today's cards (256 MiB at most).
@@ -79,4 +79,4 @@ absl::StatusOr<double> ProbeCopyBandwidth(const hal::Device& device) {
   return 2 * static_cast<double>(size) / std::max(seconds, 1e-9);
 }
 
-}  // namespace concord::cli
+}  // namespace concord::cts
