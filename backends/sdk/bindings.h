@@ -108,6 +108,13 @@ class HostBindings {
   // Extents of this step, and at capacity.
   int64_t extent(const concord_dim& dim) const { return Extent(dim, step_symbols_); }
   int64_t capacity(const concord_dim& dim) const { return Extent(dim, capacities_); }
+  // Elements of a value in this step.
+  int64_t elems(uint32_t value) const {
+    int64_t count = 1;
+    const Value v = graph_->value(value);
+    for (uint32_t d = 0; d < v.rank(); ++d) count *= extent(v.desc.dims[d]);
+    return count;
+  }
 
   // The constant bound to a value of role CONSTANT; null for others.
   const HostConstant* constant(uint32_t value) const {

@@ -234,6 +234,8 @@ class HostDevice : public Device, private WorkExecutor {
   bool Busy() override { return queue_.Busy(); }
 
  protected:
+  // Before each piece of work, on the thread that executes it; an error fails the work's signals (a device that is lost).
+  virtual Status BeforeExecute() { return Ok(); }
   // 0 = unknown.
   virtual uint64_t TotalMemory() const { return 0; }
   const Host& host() const { return *host_; }
@@ -246,6 +248,8 @@ class HostDevice : public Device, private WorkExecutor {
   }
 
   Status Execute(const Work& work) override {
+    Status status = BeforeExecute();
+    if (!status.ok()) return status;
     switch (work.kind) {
       case Work::Kind::kSubmit:
         return static_cast<HostPrepared*>(work.prepared)->Execute(work);

@@ -1,5 +1,6 @@
 #include "runtime/cli/cts_text.h"
 
+#include <algorithm>
 #include <functional>
 #include <vector>
 
@@ -60,8 +61,9 @@ std::string Gathered(const Report& report, const std::string& heading, const Bel
   for (const CaseReport& c : report.cases) {
     if (!belongs(c)) continue;
     const std::string parent = c.name.substr(0, c.name.rfind('/')), why = reason(c);
-    if (!lines.empty() && lines.back().parent == parent && lines.back().why == why) {
-      ++lines.back().count;
+    const auto same = [&](const Line& line) { return line.parent == parent && line.why == why; };
+    if (const auto known = std::find_if(lines.begin(), lines.end(), same); known != lines.end()) {
+      ++known->count;
     } else {
       lines.push_back({c.name, parent, why, 1});
     }

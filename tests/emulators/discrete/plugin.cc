@@ -4,11 +4,13 @@
 // - A second caller in the queue at the same time is an error, as the border says.
 // - Work runs on a thread of its own, never on one that waits.
 // - Weights come in f32, f16 and q8_0 only; every other packing is refused.
+// - Faults come on demand (concord/fault.h): lost devices, memory that runs out, work that fails.
 #include <atomic>
 #include <cstring>
 #include <thread>
 
 #include "backends/reference/program.h"
+#include "concord/fault.h"
 
 namespace concord::discrete {
 namespace {
@@ -40,7 +42,13 @@ class DiscreteDevice final : public sdk::HostDevice {
   DiscreteDevice(const sdk::Host* host, sdk::InlineScheduler* scheduler)
       : HostDevice(host, scheduler), scheduler_(scheduler) {}
 
+  void Lose() { lost_ = true; }
+  void FailAllocations(uint32_t count) { allocations_to_fail_ = count; }
+  void FailExecution() { execution_fails_ = true; }
+
   sdk::Result<std::unique_ptr<sdk::Buffer>> CreateBuffer(const concord_buffer_desc& desc) override {
+    sdk::Status status = CheckAllocation(desc.size_bytes);
+    if (!status.ok()) return status;
     if (desc.usage == CONCORD_BUFFER_STAGING) return HostDevice::CreateBuffer(desc);
     sdk::Result<sdk::HostMemory> memory =
         sdk::HostMemory::Make(&host(), this->memory(), desc.size_bytes, desc.align_bytes);
@@ -54,6 +62,8 @@ class DiscreteDevice final : public sdk::HostDevice {
     return std::unique_ptr<sdk::Semaphore>(std::make_unique<DeviceSemaphore>(scheduler_, initial_value));
   }
   sdk::Result<std::unique_ptr<sdk::Constant>> CreateConstant(const concord_constant_desc& desc) override {
+    sdk::Status status = CheckAllocation(desc.host_size_bytes);
+    if (!status.ok()) return status;
     concord_constant_desc copied = desc;
     copied.flags &= ~static_cast<uint32_t>(CONCORD_CONSTANT_STABLE);
     return HostDevice::CreateConstant(copied);
@@ -94,9 +104,36 @@ class DiscreteDevice final : public sdk::HostDevice {
     return status;
   }
 
+  sdk::Status CheckLost() const {
+    return lost_ ? sdk::Error(CONCORD_UNAVAILABLE, "the card was lost (simulated); close the device") : sdk::Ok();
+  }
+  sdk::Status CheckAllocation(uint64_t size_bytes) {
+    sdk::Status status = CheckLost();
+    if (!status.ok() || allocations_to_fail_ == 0) return status;
+    --allocations_to_fail_;
+    return sdk::Error(CONCORD_RESOURCE_EXHAUSTED, "no memory for ", size_bytes, " bytes (simulated); 0 are free");
+  }
+  sdk::Status BeforeExecute() override {
+    if (execution_fails_.exchange(false)) return sdk::Error(CONCORD_DATA_LOSS, "the work went wrong (simulated)");
+    return CheckLost();
+  }
+
   sdk::InlineScheduler* scheduler_;
   std::atomic<bool> in_queue_{false};
+  std::atomic<bool> lost_{false};
+  std::atomic<bool> execution_fails_{false};
+  std::atomic<uint32_t> allocations_to_fail_{0};
 };
+
+DiscreteDevice& Of(concord_device* device) { return *static_cast<DiscreteDevice*>(sdk::ObjectOf(device)); }
+
+constexpr concord_fault_api kFaults = {
+    sizeof(concord_fault_api), 0,
+    [](concord_device* device, concord_error*) -> int32_t { return Of(device).Lose(), CONCORD_OK; },
+    [](concord_device* device, uint32_t count, concord_error*) -> int32_t {
+      return Of(device).FailAllocations(count), CONCORD_OK;
+    },
+    [](concord_device* device, concord_error*) -> int32_t { return Of(device).FailExecution(), CONCORD_OK; }};
 
 class DiscreteInstance final : public sdk::Instance {
  public:
@@ -108,6 +145,8 @@ class DiscreteInstance final : public sdk::Instance {
   static sdk::Result<std::unique_ptr<sdk::Instance>> Create(const sdk::Host& host) {
     return std::unique_ptr<sdk::Instance>(std::make_unique<DiscreteInstance>(host));
   }
+
+  const void* Extension(std::string_view name) override { return name == CONCORD_FAULT_EXTENSION ? &kFaults : nullptr; }
 
   uint32_t DeviceCount() override { return 1; }
 

@@ -1,0 +1,184 @@
+// The suite on devices that must be green, and on devices with one thing wrong that it must catch.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <set>
+#include <sstream>
+
+#include "runtime/cts/suite.h"
+#include "tests/emulators/ages/path.h"
+#include "tests/emulators/discrete/path.h"
+#include "tests/emulators/faulty/path.h"
+
+namespace concord::cts {
+namespace {
+
+using testing::HasSubstr;
+
+// Of a plugin file ("" = linked in), by the device's name.
+Report RunOn(const std::string& plugin, const std::string& device, SuiteOptions options = {}) {
+  hal::DeviceRegistry::Options wanted;
+  if (!plugin.empty()) wanted.plugin_files = {plugin};
+  wanted.linked = plugin.empty();
+  wanted.search_environment = false;
+  const hal::DeviceRegistry registry = hal::DeviceRegistry::Discover(std::move(wanted));
+  for (const auto& problem : registry.problems()) ADD_FAILURE() << problem.plugin << ": " << problem.status;
+  const hal::DeviceRegistry::Entry* entry = registry.Find(device);
+  if (entry == nullptr) return ADD_FAILURE() << "no device " << device, Report();
+  const auto context = Context::Open(*entry);
+  if (!context.ok()) return ADD_FAILURE() << context.status(), Report();
+  if (options.profile == nullptr) options.profile = &DefaultProfile();
+  options.command = "concord-cts";
+  return RunSuite(**context, options);
+}
+
+std::string Bad(const Report& report) {
+  std::string text = report.Summary();
+  for (const CaseReport& c : report.cases) {
+    if (c.bad()) absl::StrAppend(&text, "\n", c.name, ": ", NameOf(c.verdict), ": ", c.result.detail);
+  }
+  return text;
+}
+
+const CaseReport& Find(const Report& report, const std::string& name) {
+  static const CaseReport none;
+  for (const CaseReport& c : report.cases) {
+    if (c.name == name) return c;
+  }
+  ADD_FAILURE() << "no case " << name;
+  return none;
+}
+
+std::set<std::string> Skipped(const Report& report) {
+  std::set<std::string> names;
+  for (const CaseReport& c : report.cases) {
+    if (c.verdict == Verdict::kSkipped) names.insert(c.name);
+  }
+  return names;
+}
+
+const std::set<std::string> kNotSimulated = {"faults/allocation_fails", "faults/device_lost", "faults/execution_fails",
+                                             "program/artefact", "threads/queues_at_once"};
+
+// Backends of this tree compute everything: nothing is refused, needed or not.
+void ExpectAllPass(const Report& report) {
+  EXPECT_TRUE(report.green()) << Bad(report);
+  EXPECT_EQ(report.Count(Verdict::kRefused), 0);
+  EXPECT_EQ(Skipped(report), kNotSimulated);
+  EXPECT_GT(report.Count(Verdict::kPassed), 300);
+}
+
+TEST(Suite, LinkedCpuIsGreen) { ExpectAllPass(RunOn("", "cpu")); }
+TEST(Suite, CpuAsAPluginFileIsGreen) {
+  ExpectAllPass(RunOn(CONCORD_BINARY_DIR "/plugins/libconcord_backend_cpu.so", "cpu"));
+}
+TEST(Suite, ReferenceIsGreen) { ExpectAllPass(RunOn("", "reference")); }
+TEST(Suite, OtherSeedsAreGreen) {
+  const Report report = RunOn("", "cpu", {.filter = "ops,models", .seed = 77, .repeat = 2});
+  EXPECT_TRUE(report.green()) << Bad(report);
+  EXPECT_EQ(report.cases[0].seed, 78u);  // the last of two runs
+}
+
+// With memory of its own, few weight types and faults on demand; what it refuses stands in a file, as a vendor's would.
+TEST(Suite, DiscreteIsGreenWithItsExclusions) {
+  const std::string path = CONCORD_SOURCE_DIR "/tests/cts/discrete_exclusions.txt";
+  std::stringstream text;
+  text << std::ifstream(path).rdbuf();
+  const auto exclusions = Exclusions::Parse(text.str(), path, ListCases(""));
+  ASSERT_TRUE(exclusions.ok()) << exclusions.status();
+  const Report report = RunOn(CONCORD_DISCRETE_PLUGIN, "discrete", {.exclusions = *exclusions});
+  EXPECT_TRUE(report.green()) << Bad(report);
+  EXPECT_GT(report.Count(Verdict::kExcluded), 30);
+  // The faults are simulated here, so those cases ran.
+  EXPECT_EQ(Skipped(report),
+            (std::set<std::string>{"buffer/import_host", "program/artefact", "threads/queues_at_once"}));
+}
+
+TEST(Suite, RefusedIsNotPassed) {
+  const Report report = RunOn(CONCORD_DISCRETE_PLUGIN, "discrete", {.filter = "ops/linear/q4_k"});
+  EXPECT_FALSE(report.green());
+  EXPECT_EQ(report.Count(Verdict::kPassed), 0);
+  EXPECT_EQ(report.Count(Verdict::kFailed), 0);
+  EXPECT_THAT(report.Summary(), HasSubstr("refused that llm-dense-1 needs"));
+  // The same refusals do not matter to a profile that does not need them.
+  const SuiteOptions smaller = {.profile = *FindProfile("core-1"), .filter = "ops/linear/q4_k"};
+  EXPECT_TRUE(RunOn(CONCORD_DISCRETE_PLUGIN, "discrete", smaller).green());
+}
+
+TEST(Suite, UnexpectedPassIsNotGreen) {
+  const auto exclusions = Exclusions::Parse("queue/fill  our fills are broken", "x", ListCases(""));
+  const Report report = RunOn("", "cpu", {.filter = "queue", .exclusions = *exclusions});
+  EXPECT_FALSE(report.green());
+  EXPECT_EQ(Find(report, "queue/fill").verdict, Verdict::kUnexpectedPass);
+  EXPECT_EQ(report.CountBad(), 1);
+}
+
+// A device with a fault, the cases that must catch it, all of them and no others, and what the first of them says.
+struct Caught {
+  faulty::Fault fault;
+  std::string filter;
+  std::vector<std::string> failing;
+  std::string says;
+};
+
+class Faults : public testing::TestWithParam<Caught> {};
+
+TEST_P(Faults, AreCaught) {
+  const Caught& caught = GetParam();
+  const std::string device = absl::StrCat("faulty:", static_cast<int>(caught.fault));
+  const Report report = RunOn(CONCORD_FAULTY_PLUGIN, device, {.filter = caught.filter});
+  std::vector<std::string> failing;
+  for (const CaseReport& c : report.cases) {
+    if (c.bad()) failing.push_back(c.name);
+  }
+  EXPECT_EQ(failing, caught.failing) << Bad(report);
+  if (caught.failing.empty()) return;
+  const CaseReport& first = Find(report, caught.failing[0]);
+  EXPECT_THAT(first.result.detail, HasSubstr(caught.says));
+  EXPECT_EQ(first.command, absl::StrCat("concord-cts --filter ", first.name));
+}
+
+const std::vector<std::string> kRmsNorm = {
+    "ops/rms_norm/f32/f32/1x64",  "ops/rms_norm/f32/f32/7x4096", "ops/rms_norm/f32/f32/5x333_add_one",
+    "ops/rms_norm/f32/f32/heads_weightless", "ops/rms_norm/f32/f32/heads", "ops/rms_norm/f32/f32/3x1"};
+const std::vector<std::string> kRmsNormAndNoRows = {
+    "ops/rms_norm/f32/f32/1x64",  "ops/rms_norm/f32/f32/7x4096", "ops/rms_norm/f32/f32/5x333_add_one",
+    "ops/rms_norm/f32/f32/heads_weightless", "ops/rms_norm/f32/f32/heads", "ops/rms_norm/f32/f32/3x1",
+    "ops/rms_norm/f32/f32/no_rows"};
+
+INSTANTIATE_TEST_SUITE_P(
+    Faulty, Faults,
+    testing::Values(
+        Caught{faulty::kNone, "", {}, ""}, Caught{faulty::kScaled, "ops", kRmsNorm, "y: 63 of 64 elements are wrong"},
+        Caught{faulty::kScaledDeep,
+               "ops,models/*/f32_kv_f32",
+               {"models/gpt2/f32_kv_f32", "models/llama/f32_kv_f32", "models/qwen2/f32_kv_f32",
+                "models/qwen3/f32_kv_f32"},
+               "prefill, sequence 0 of 3, 1 tokens: logit "},
+        Caught{faulty::kUnsteady, "determinism", {"determinism/rms_norm/f32/f32"}, "the second run, against the first"},
+        Caught{faulty::kOverrun, "ops/rms_norm", kRmsNormAndNoRows, "y: wrote byte 0 past its end"},
+        Caught{faulty::kSilent, "ops/rms_norm", kRmsNormAndNoRows, "refused without a reason"},
+        Caught{faulty::kPromising,
+               "ops/rms_norm",
+               kRmsNormAndNoRows,
+               "query said that the device computes this, and then: faulty:6: compile of 'rms_norm': the compiler gave up"},
+        Caught{faulty::kFickle, "program", {"program/query_is_pure"}, "rms_norm/f32/f32/"},
+        Caught{faulty::kLeaky, "leaks,device,buffer", {"device/memory_stats", "leaks/objects", "leaks/program", "leaks/weights"}, ""},
+        Caught{faulty::kGenerous, "faults,buffer", {"faults/out_of_memory"}, "got OK, want RESOURCE_EXHAUSTED"},
+        Caught{faulty::kImpatient,
+               "semaphore",
+               {"semaphore/times_out", "semaphore/wait_before_signal"},
+               "got OK, want DEADLINE_EXCEEDED"},
+        Caught{faulty::kCareless, "queue", {"queue/copy"}, "a copy of 2049 bytes from 777 to 1001: byte 1001"}),
+    [](const testing::TestParamInfo<Caught>& info) { return absl::StrCat("Fault", static_cast<int>(info.param.fault)); });
+
+// A plugin of a later minor version serves this host as it is.
+TEST(Ages, LaterMinorIsGreenOnTheBorder) {
+  const Report report = RunOn(CONCORD_AGE_PLUGIN("later_minor"), "later_minor", {.filter = "device,buffer,semaphore,queue"});
+  EXPECT_TRUE(report.green()) << Bad(report);
+  EXPECT_GT(report.Count(Verdict::kPassed), 25);
+}
+
+}  // namespace
+}  // namespace concord::cts
