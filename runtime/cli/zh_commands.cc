@@ -23,6 +23,38 @@ constexpr Phrase kPhrases[] = {
     {"a model of a real shape, no download", "与真实模型同规格的随机模型，无需下载"},
     {"shorter, for a program", "缩短测量时间，结果供程序读取"},
 
+    // cts
+    {"Prove a backend plugin: every op, whole tiny models, memory, queues and faults",
+     "后端插件一致性测试：所有算子、完整的微型模型、内存、队列与故障"},
+    {"Refused is not passed: a case that the profile needs and the device refuses makes the suite not green, unless the "
+     "exclusions say why. Excluded cases run all the same, and one that passes makes the suite not green either. A "
+     "failing case prints the command that repeats it alone.\n"
+     "Exit codes: 0 green, 1 not green, 2 usage, 5 the plugin or its device cannot be used.",
+     "拒绝不等于通过：规格要求而设备拒绝的用例会使整套测试不合格，除非排除文件中写明了原因。被排除的用例仍会运行；"
+     "若其中有用例意外通过，整套测试同样不合格。失败的用例会给出可单独重跑它的命令。\n"
+     "退出码：0 合格，1 不合格，2 用法错误，5 插件或其设备无法使用。"},
+    {"the backend plugin to prove (libconcord_backend_*.so)", "要测试的后端插件（libconcord_backend_*.so）"},
+    {"which device: the first of the plugin, without a plugin cpu",
+     "测试哪个设备；默认为插件的第一个设备，未指定插件时为 cpu"},
+    {"Cases", "用例"},
+    {"what the device has to be good for, as --profiles lists them", "设备须满足的规格，名称见 --profiles"},
+    {"list the profiles and end", "列出所有规格后退出"},
+    {"only these cases: names in which * stands for anything, separated by commas",
+     "只运行这些用例：名称以逗号分隔，* 匹配任意字符"},
+    {"list the names of the cases and end", "列出用例名称后退出"},
+    {"what is known not to work: lines of a pattern and the reason; # begins a comment",
+     "已知无法通过的用例：每行一个名称模式及其原因；# 之后为注释"},
+    {"other inputs of the same shapes", "随机种子：形状不变，换一组输入数据"},
+    {"runs a case, each with the next seed", "每个用例运行的次数，种子依次加一"},
+    {"also time ops at the sizes of a real model", "同时测量真实模型规模下各算子的速度"},
+    {"write the report as JSON; -: to standard output, instead of the text",
+     "以 JSON 格式写入报告；-：写到标准输出，代替文本报告"},
+    {"write the report as one page that needs nothing but itself", "将报告写成一个自包含的网页"},
+    {"prove a plugin", "测试一个插件"},
+    {"while it is being written", "在插件开发过程中使用"},
+    {"only the speed report", "只测速度"},
+    {"with what is known not to work, as a page", "附排除文件，并输出网页报告"},
+
     // devices
     {"List the devices that models can run on", "列出可以运行模型的设备"},
     {"load a backend plugin as well; may be repeated", "同时加载一个后端插件；可多次使用"},

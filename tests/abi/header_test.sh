@@ -13,13 +13,14 @@ assertions() {
            part[1], part[2], $4, part[1], part[2], $6, $2 }' "$golden"
 }
 
-warnings=(-Wall -Wextra -Wpadded -Wpedantic -Werror -fsyntax-only)
+warnings=(-Wall -Wextra -Wpadded -Wpedantic -Werror)
+check=(-fsyntax-only -I"$(dirname "$header")/..")
 for compiler in gcc clang-14; do
   command -v "$compiler" >/dev/null || { echo "$compiler: not installed"; continue; }
   for language in "c c11" "c++ c++17"; do
     read -r name standard <<<"$language"
-    echo "#include \"$header\"" | "$compiler" -x "$name" -std="$standard" "${warnings[@]}" -
-    assertions | "$compiler" -x "$name" -std="$standard" -Wno-invalid-offsetof -fsyntax-only -
+    echo "#include \"$header\"" | "$compiler" -x "$name" -std="$standard" "${warnings[@]}" "${check[@]}" -
+    assertions | "$compiler" -x "$name" -std="$standard" -Wno-invalid-offsetof "${check[@]}" -
     echo "$compiler $standard: agrees"
   done
 done

@@ -11,10 +11,10 @@
 #include <sstream>
 #include <thread>
 
+#include "absl/strings/str_cat.h"
+
 namespace concord::e2e {
 namespace {
-
-constexpr char kProgram[] = CONCORD_BINARY_DIR "/bin/run-model";
 
 void Close(int* fd) {
   if (*fd >= 0) ::close(*fd);
@@ -30,11 +30,12 @@ std::string ReadAll(int fd) {
 
 }  // namespace
 
-Program::Program(const std::vector<std::string>& args, const char* locale) {
+Program::Program(const std::vector<std::string>& args, const char* locale, const char* program) {
+  const std::string path = absl::StrCat(CONCORD_BINARY_DIR "/bin/", program);
   std::signal(SIGPIPE, SIG_IGN);
   int in[2], out[2], err[2];
   if (::pipe2(in, O_CLOEXEC) != 0 || ::pipe2(out, O_CLOEXEC) != 0 || ::pipe2(err, O_CLOEXEC) != 0) std::abort();
-  std::vector<const char*> argv = {kProgram};
+  std::vector<const char*> argv = {path.c_str()};
   for (const std::string& arg : args) argv.push_back(arg.c_str());
   argv.push_back(nullptr);
   pid_ = ::fork();
@@ -43,7 +44,7 @@ Program::Program(const std::vector<std::string>& args, const char* locale) {
     std::signal(SIGPIPE, SIG_DFL);
     std::signal(SIGINT, SIG_DFL);
     ::setenv("LC_ALL", locale, 1);
-    ::execv(kProgram, const_cast<char**>(argv.data()));
+    ::execv(path.c_str(), const_cast<char**>(argv.data()));
     ::_exit(127);
   }
   in_ = in[1], out_ = out[0], err_ = err[0];
@@ -82,6 +83,8 @@ Outcome Program::Wait() {
   outcome.exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
   return outcome;
 }
+
+Outcome ConcordCts(const std::vector<std::string>& args) { return Program(args, "C", "concord-cts").Wait(); }
 
 Outcome RunModel(const std::vector<std::string>& args, const std::string& input) {
   Program program(args);

@@ -11,11 +11,11 @@ struct Outcome {
   std::string out, err;
 };
 
-// run-model as a child process with pipes for all three streams, in a scratch folder as the current one. `locale`: the
+// run-model, or another program of ours, as a child process with pipes for all three streams, in a scratch folder as the current one. `locale`: the
 // user's, LC_ALL.
 class Program {
  public:
-  explicit Program(const std::vector<std::string>& args, const char* locale = "C");
+  explicit Program(const std::vector<std::string>& args, const char* locale = "C", const char* program = "run-model");
   ~Program();  // kills it if it still runs
   Program(const Program&) = delete;
   Program& operator=(const Program&) = delete;
@@ -33,6 +33,7 @@ class Program {
 };
 
 Outcome RunModel(const std::vector<std::string>& args, const std::string& input = "");
+Outcome ConcordCts(const std::vector<std::string>& args);
 
 std::string Shared(const std::string& path);   // a file of ../shared; "" where there is none
 std::string Golden(const std::string& path);   // a file of tests/golden

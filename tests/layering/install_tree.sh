@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# install_tree.sh SOURCE_DIR BUILD_DIR SCRATCH PROBE: installs into a scratch folder and uses nothing but that: every installed
+# install_tree.sh SOURCE_DIR BUILD_DIR SCRATCH: installs into a scratch folder and uses nothing but that: every installed
 # header compiles in the language it is written for, the plugins export one symbol, the examples build and pass their own
-# tests, and the plugin among them is loaded by its path and computes its one op.
+# tests, the plugin among them computes its one op as the installed suite says, and so does the installed CPU plugin all.
 set -euo pipefail
-source_dir="$1" build_dir="$2" scratch="$3" probe="$4"
+source_dir="$1" build_dir="$2" scratch="$3"
 prefix="$scratch/prefix"
 rm -rf "$scratch"
 mkdir -p "$scratch"
@@ -25,7 +25,7 @@ check_headers() {
   mapfile -t packing < <(headers_of concord/packing)
   mapfile -t sdk < <(headers_of concord/sdk)
   [[ ${#packing[@]} -gt 0 && ${#sdk[@]} -gt 0 ]]
-  compiles c c11 concord/plugin.h concord/ops.h
+  compiles c c11 concord/plugin.h concord/fault.h concord/ops.h
   compiles c++ c++17 "${packing[@]}"
   compiles c++ c++17 "${sdk[@]}"
   compiles c++ c++20 concord/concord.h concord/plugin.h
@@ -51,13 +51,26 @@ build_example() {
   cmake --build "$scratch/$name"
 }
 
+# suite EXIT_CODE LAST_LINE PLUGIN ARGS...: the installed suite, with nothing of this shell's surroundings.
+suite() {
+  local want="$1" last="$2" code=0
+  shift 2
+  (cd "$scratch" && env -i "$prefix/bin/concord-cts" --plugin "$@" >"$scratch/said" 2>"$scratch/err") || code=$?
+  tail -n 1 "$scratch/said"
+  [[ $code -eq $want ]] && tail -n 1 "$scratch/said" | grep -qE "$last" && ! grep -q '^Failed' "$scratch/said" ||
+    { cat "$scratch/said" "$scratch/err"; echo "exit code $code, want $want and: $last"; return 1; }
+}
+
 check_headers
 while read -r plugin; do one_symbol "$plugin"; done < <(find "$prefix" "$build_dir/plugins" -name 'libconcord_backend_*.so')
 
 build_example plugin-out-of-tree
 adder="$scratch/plugin-out-of-tree/libconcord_backend_adder.so"
 one_symbol "$adder"
-"$probe" "$adder" add
+suite 0 '^green: [0-9]+ passed' "$adder" --profile core-1 --filter 'device,buffer,semaphore,queue,ops/add'
+# Every other op it refuses, with a reason: that is no failure, and no pass.
+suite 1 '^not green: 6 passed, [0-9]+ refused that core-1 needs' "$adder" --profile core-1 --filter ops
+suite 0 '^green: [0-9]{3} passed, [0-9] skipped$' "$prefix"/lib*/concord/libconcord_backend_cpu.so
 
 build_example embed-minimal
 (cd "$scratch/embed-minimal" && ctest --output-on-failure)
