@@ -117,8 +117,8 @@ sdk::Support QueryOp(const sdk::Op& op) {
     return sdk::No("version ", op.version(), " of ", name, " is asked for, known is ", def->version);
   }
   if (op.arithmetic() != "f32" && op.arithmetic() != "int8/32") return sdk::No("unknown arithmetic ", op.arithmetic());
-  const std::string_view unknown = op.attrs().FirstUnknown(
-      [def](std::string_view key) { return def->defaults.Find(std::string(key)) != nullptr; });
+  const std::string_view unknown =
+      op.attrs().FirstUnknown([def](std::string_view key) { return def->defaults.Find(std::string(key)) != nullptr; });
   if (!unknown.empty()) return sdk::No(name, " has no attribute ", unknown);
   ops::Signature signature(*def);
   for (uint32_t s = 0; s < op.n_inputs() && s < def->inputs.size(); ++s) {

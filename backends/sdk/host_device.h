@@ -234,7 +234,8 @@ class HostDevice : public Device, private WorkExecutor {
   bool Busy() override { return queue_.Busy(); }
 
  protected:
-  // Before each piece of work, on the thread that executes it; an error fails the work's signals (a device that is lost).
+  // Before each piece of work, on the thread that executes it; an error fails the work's signals (a device that is
+  // lost).
   virtual Status BeforeExecute() { return Ok(); }
   // 0 = unknown.
   virtual uint64_t TotalMemory() const { return 0; }

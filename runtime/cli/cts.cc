@@ -94,7 +94,8 @@ class Cts : public Command {
       for (std::string& name : cts::ListSpeed(filter_)) names.push_back(std::move(name));
     }
     if (!names.empty()) return names;
-    return UsageError(absl::StrCat("no case is called '", filter_, "'; concord-cts --list shows what there is, and * "
+    return UsageError(absl::StrCat("no case is called '", filter_,
+                                   "'; concord-cts --list shows what there is, and * "
                                    "stands for anything"));
   }
 
@@ -169,10 +170,11 @@ class Cts : public Command {
 CONCORD_DEFINE_COMMAND(cts) {
   return {.name = "cts",
           .summary = "Prove a backend plugin: every op, whole tiny models, memory, queues and faults",
-          .details = "Refused is not passed: a case that the profile needs and the device refuses makes the suite not "
-                     "green, unless the exclusions say why. Excluded cases run all the same, and one that passes makes "
-                     "the suite not green either. A failing case prints the command that repeats it alone.\n"
-                     "Exit codes: 0 green, 1 not green, 2 usage, 5 the plugin or its device cannot be used.",
+          .details =
+              "Refused is not passed: a case that the profile needs and the device refuses makes the suite not "
+              "green, unless the exclusions say why. Excluded cases run all the same, and one that passes makes "
+              "the suite not green either. A failing case prints the command that repeats it alone.\n"
+              "Exit codes: 0 green, 1 not green, 2 usage, 5 the plugin or its device cannot be used.",
           .make = Make<Cts>};
 }
 

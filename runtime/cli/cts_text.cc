@@ -72,8 +72,7 @@ std::string Gathered(const Report& report, const std::string& heading, const Bel
   std::string out = absl::StrCat("\n", heading, "\n");
   for (size_t i = 0; i < lines.size() && i < kMostLines; ++i) {
     const Line& line = lines[i];
-    const std::string name =
-        line.count == 1 ? line.name : absl::StrCat(line.parent, "/* (", line.count, ")");
+    const std::string name = line.count == 1 ? line.name : absl::StrCat(line.parent, "/* (", line.count, ")");
     absl::StrAppend(&out, "  ", name, "  ", line.why, "\n");
   }
   return absl::StrCat(out, lines.size() > kMostLines ? More(lines.size() - kMostLines) : "");
@@ -121,8 +120,8 @@ std::string Speed(const Report& report) {
                peak > 0 ? absl::StrFormat("%.0f %%", 100 * s.bytes_per_second() / peak) : "-",
                absl::StrFormat("%.1f", s.flops_per_second() / 1e9)});
   }
-  return absl::StrCat("\nSpeed, of a peak of ", absl::StrFormat("%.1f", report.peak.bytes_per_second / 1e9), " GB/s: ",
-                      report.peak.source, "\n", table.ToString(), refused);
+  return absl::StrCat("\nSpeed, of a peak of ", absl::StrFormat("%.1f", report.peak.bytes_per_second / 1e9),
+                      " GB/s: ", report.peak.source, "\n", table.ToString(), refused);
 }
 
 }  // namespace

@@ -26,7 +26,8 @@ constexpr Phrase kPhrases[] = {
     // cts
     {"Prove a backend plugin: every op, whole tiny models, memory, queues and faults",
      "后端插件一致性测试：所有算子、完整的微型模型、内存、队列与故障"},
-    {"Refused is not passed: a case that the profile needs and the device refuses makes the suite not green, unless the "
+    {"Refused is not passed: a case that the profile needs and the device refuses makes the suite not green, unless "
+     "the "
      "exclusions say why. Excluded cases run all the same, and one that passes makes the suite not green either. A "
      "failing case prints the command that repeats it alone.\n"
      "Exit codes: 0 green, 1 not green, 2 usage, 5 the plugin or its device cannot be used.",

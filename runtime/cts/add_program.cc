@@ -60,13 +60,11 @@ absl::StatusOr<AddProgram> AddProgram::Create(const hal::Device& device, int n_o
 concord_symbol_value AddProgram::Rows(int64_t rows) const { return {lowered_->symbol(ops::kNTokens), 0, rows}; }
 
 absl::StatusOr<hal::Prepared> AddProgram::Prepare(int64_t max_rows) const {
-  CONCORD_ASSIGN_OR_RETURN(
-      const graph::MemoryPlan plan,
-      graph::PlanMemory(graph_, graph::WholeGraph(graph_), {{ops::kNTokens, max_rows}}, 256));
+  CONCORD_ASSIGN_OR_RETURN(const graph::MemoryPlan plan,
+                           graph::PlanMemory(graph_, graph::WholeGraph(graph_), {{ops::kNTokens, max_rows}}, 256));
   const std::vector<uint64_t> offsets = lowered_->ValueOffsets(plan);
   const concord_symbol_value capacity = Rows(max_rows);
-  return program_.Prepare(
-      {.capacities = {&capacity, 1}, .value_offsets = offsets, .planned_bytes = plan.total_bytes});
+  return program_.Prepare({.capacities = {&capacity, 1}, .value_offsets = offsets, .planned_bytes = plan.total_bytes});
 }
 
 absl::StatusOr<AddProgram::Step> AddProgram::MakeStep(Rig& rig, const hal::Prepared& prepared, int64_t rows,

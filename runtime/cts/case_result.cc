@@ -34,8 +34,8 @@ absl::Status Expect(bool held, absl::string_view message) {
 
 absl::Status ExpectCode(const absl::Status& status, absl::StatusCode want, absl::string_view what) {
   if (status.code() == want) return absl::OkStatus();
-  return absl::InternalError(absl::StrCat(what, ": got ", status.ok() ? "OK" : status.ToString(), ", want ",
-                                          absl::StatusCodeToString(want)));
+  return absl::InternalError(
+      absl::StrCat(what, ": got ", status.ok() ? "OK" : status.ToString(), ", want ", absl::StatusCodeToString(want)));
 }
 
 }  // namespace concord::cts

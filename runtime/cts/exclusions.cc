@@ -26,8 +26,7 @@ absl::StatusOr<Exclusions> Exclusions::Parse(absl::string_view text, const std::
     const bool known = std::any_of(case_names.begin(), case_names.end(),
                                    [&](const std::string& name) { return Matches(pattern, name); });
     if (!known) {
-      return absl::InvalidArgumentError(
-          absl::StrCat(at, "'", pattern, "' names no case; --list shows what there is"));
+      return absl::InvalidArgumentError(absl::StrCat(at, "'", pattern, "' names no case; --list shows what there is"));
     }
     exclusions.lines_.push_back({pattern, std::string(absl::StripAsciiWhitespace(line.substr(end)))});
   }

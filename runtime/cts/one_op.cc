@@ -193,11 +193,8 @@ absl::Status OneOp::Load() {
 
 absl::Status OneOp::Submit(absl::Span<const concord_point> waits, absl::Span<const concord_point> signals,
                            uint32_t queue_index) const {
-  return device_.Submit({.prepared = &prepared_,
-                         .bindings = bindings_,
-                         .waits = waits,
-                         .signals = signals,
-                         .queue_index = queue_index});
+  return device_.Submit(
+      {.prepared = &prepared_, .bindings = bindings_, .waits = waits, .signals = signals, .queue_index = queue_index});
 }
 
 absl::Status OneOp::RunDevice() {

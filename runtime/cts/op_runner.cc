@@ -9,8 +9,9 @@ absl::Status AskAndRun(OneOp& run) {
   CONCORD_RETURN_IF_ERROR(run.Build());
   CONCORD_ASSIGN_OR_RETURN(const hal::Support support, run.Query());
   if (!support.ok()) {
-    return support.reason.empty() ? absl::InternalError("refused without a reason; query must say what stands against it")
-                                  : Refused(support.reason);
+    return support.reason.empty()
+               ? absl::InternalError("refused without a reason; query must say what stands against it")
+               : Refused(support.reason);
   }
   CONCORD_RETURN_IF_ERROR(run.RunReference());
   return Annotate(run.RunDevice(), "query said that the device computes this, and then");

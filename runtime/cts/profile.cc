@@ -18,10 +18,9 @@ const std::vector<Profile>& AllProfiles() {
        "dense language models: every op and fused op in f32 arithmetic, the common weight and cache types, tiny models",
        "core-1",
        {"ops/*/f32/f32/*", "ops/*/f16/f32/*", "ops/*/bf16/f32/*", "ops/*/q8_0/f32/*", "ops/*/q4_0/f32/*",
-        "ops/*/q4_k/f32/*", "ops/*/q6_k/f32/*", "ops/*/mxfp4/f32/*",
-        "determinism/*/f32/f32", "determinism/*/f16/f32", "determinism/*/bf16/f32", "determinism/*/q8_0/f32",
-        "determinism/*/q4_0/f32", "determinism/*/q4_k/f32", "determinism/*/q6_k/f32", "determinism/*/mxfp4/f32",
-        "models"}},
+        "ops/*/q4_k/f32/*", "ops/*/q6_k/f32/*", "ops/*/mxfp4/f32/*", "determinism/*/f32/f32", "determinism/*/f16/f32",
+        "determinism/*/bf16/f32", "determinism/*/q8_0/f32", "determinism/*/q4_0/f32", "determinism/*/q4_k/f32",
+        "determinism/*/q6_k/f32", "determinism/*/mxfp4/f32", "models"}},
   };
   return *profiles;
 }

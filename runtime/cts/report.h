@@ -51,8 +51,8 @@ struct Peak {
 
 // All that a run of the suite found.
 struct Report {
-  std::string version;                                        // of Concord
-  std::string plugin, plugin_version, vendor, plugin_path;    // path "" = linked in
+  std::string version;                                      // of Concord
+  std::string plugin, plugin_version, vendor, plugin_path;  // path "" = linked in
   hal::DeviceInfo device;
   std::string profile, profile_summary;
   uint64_t seed = 0;

@@ -1,5 +1,4 @@
 #include <algorithm>
-#include <iterator>
 #include <vector>
 
 #include "absl/strings/str_format.h"
@@ -93,8 +92,8 @@ std::string Findings(const Report& report) {
   std::string out = "<h2>What stands against it</h2>\n";
   for (const CaseReport& c : report.cases) {
     if (!c.bad()) continue;
-    absl::StrAppend(&out, "<details", c.verdict == Verdict::kFailed ? " open" : "", "><summary><code>",
-                    Escaped(c.name), "</code> <span class=bad>", NameOf(c.verdict), "</span></summary>\n<pre>",
+    absl::StrAppend(&out, "<details", c.verdict == Verdict::kFailed ? " open" : "", "><summary><code>", Escaped(c.name),
+                    "</code> <span class=bad>", NameOf(c.verdict), "</span></summary>\n<pre>",
                     Escaped(c.verdict == Verdict::kUnexpectedPass
                                 ? absl::StrCat("excluded because: ", c.exclusion, "\nit passes: take the line out")
                                 : c.result.detail),
@@ -143,8 +142,9 @@ std::string AllCases(const Report& report) {
     for (const CaseReport& c : report.cases) {
       if (c.group() != group) continue;
       absl::StrAppend(&out, "<tr><td class=name>", Escaped(c.name), "</td><td class=\"verdict-word ", ClassOf(c), "\">",
-                      NameOf(c.verdict), c.required ? "" : " <span class=soft>(not needed)</span>", "</td><td>",
-                      Escaped(DetailOf(c)), "</td></tr>\n");
+                      NameOf(c.verdict),
+                      c.verdict == Verdict::kRefused && c.required ? " <span class=soft>(needed)</span>" : "",
+                      "</td><td>", Escaped(DetailOf(c)), "</td></tr>\n");
     }
     out += "</table></details>\n";
   }
@@ -154,11 +154,11 @@ std::string AllCases(const Report& report) {
 }  // namespace
 
 std::string ToHtml(const Report& report) {
-  return absl::StrCat("<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n", kHead, "<title>concord-cts: ",
-                      Escaped(report.device.id), "</title>\n</head>\n<body>\n<h1>Concord conformance: ",
-                      Escaped(report.device.name), "</h1>\n<p class=\"verdict ", report.green() ? "good" : "bad",
-                      "\">", Escaped(report.Summary()), "</p>\n", Facts(report), Totals(report), Findings(report),
-                      Speed(report), AllCases(report), "</body>\n</html>\n");
+  return absl::StrCat(
+      "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n", kHead, "<title>concord-cts: ", Escaped(report.device.id),
+      "</title>\n</head>\n<body>\n<h1>Concord conformance: ", Escaped(report.device.name), "</h1>\n<p class=\"verdict ",
+      report.green() ? "good" : "bad", "\">", Escaped(report.Summary()), "</p>\n", Facts(report), Totals(report),
+      Findings(report), Speed(report), AllCases(report), "</body>\n</html>\n");
 }
 
 }  // namespace concord::cts

@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "runtime/cts/context.h"
 #include "ops/core/op_case.h"
+#include "runtime/cts/context.h"
 
 namespace concord::cts {
 

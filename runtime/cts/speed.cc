@@ -33,7 +33,8 @@ void FillRows(ops::CaseRng& rng, const ops::TensorView& view) {
   ops::FillUniform(rng, ops::TensorView(view.packing(), {made, view.cols()}, view.data()));
   auto* bytes = static_cast<char*>(view.data());
   for (int64_t r = made; r < view.rows(); ++r) {
-    std::memcpy(bytes + r * view.row_bytes(), bytes + r % made * view.row_bytes(), static_cast<size_t>(view.row_bytes()));
+    std::memcpy(bytes + r * view.row_bytes(), bytes + r % made * view.row_bytes(),
+                static_cast<size_t>(view.row_bytes()));
   }
 }
 
@@ -120,8 +121,8 @@ absl::StatusOr<SpeedReport> Measure(const hal::Device& device, const SpeedCase& 
   CONCORD_RETURN_IF_ERROR(op.Build());
   CONCORD_ASSIGN_OR_RETURN(const hal::Support support, op.Query());
   if (!support.ok() || support.level == CONCORD_SUPPORT_SLOW) {
-    report.refused = support.ok() ? absl::StrCat("not timed: the device calls it slow. ", support.reason)
-                                  : support.reason;
+    report.refused =
+        support.ok() ? absl::StrCat("not timed: the device calls it slow. ", support.reason) : support.reason;
     return report;
   }
   CONCORD_RETURN_IF_ERROR(op.Load());
@@ -163,7 +164,8 @@ absl::Status MeasureSpeed(const hal::Device& device, const std::string& filter, 
     if (std::find(names.begin(), names.end(), c.name) == names.end()) continue;
     if (on_case) on_case(static_cast<int>(report->speed.size()), static_cast<int>(names.size()), c.name);
     absl::StatusOr<SpeedReport> measured = Measure(device, c);
-    if (!measured.ok()) measured = SpeedReport{.name = c.name, .refused = absl::StrCat("failed: ", measured.status().message())};
+    if (!measured.ok())
+      measured = SpeedReport{.name = c.name, .refused = absl::StrCat("failed: ", measured.status().message())};
     report->speed.push_back(*std::move(measured));
   }
   return absl::OkStatus();

@@ -140,42 +140,49 @@ TEST_P(Faults, AreCaught) {
 }
 
 const std::vector<std::string> kRmsNorm = {
-    "ops/rms_norm/f32/f32/1x64",  "ops/rms_norm/f32/f32/7x4096", "ops/rms_norm/f32/f32/5x333_add_one",
-    "ops/rms_norm/f32/f32/heads_weightless", "ops/rms_norm/f32/f32/heads", "ops/rms_norm/f32/f32/3x1"};
+    "ops/rms_norm/f32/f32/1x64",          "ops/rms_norm/f32/f32/7x4096",
+    "ops/rms_norm/f32/f32/5x333_add_one", "ops/rms_norm/f32/f32/heads_weightless",
+    "ops/rms_norm/f32/f32/heads",         "ops/rms_norm/f32/f32/3x1"};
 const std::vector<std::string> kRmsNormAndNoRows = {
-    "ops/rms_norm/f32/f32/1x64",  "ops/rms_norm/f32/f32/7x4096", "ops/rms_norm/f32/f32/5x333_add_one",
-    "ops/rms_norm/f32/f32/heads_weightless", "ops/rms_norm/f32/f32/heads", "ops/rms_norm/f32/f32/3x1",
+    "ops/rms_norm/f32/f32/1x64",          "ops/rms_norm/f32/f32/7x4096",
+    "ops/rms_norm/f32/f32/5x333_add_one", "ops/rms_norm/f32/f32/heads_weightless",
+    "ops/rms_norm/f32/f32/heads",         "ops/rms_norm/f32/f32/3x1",
     "ops/rms_norm/f32/f32/no_rows"};
 
 INSTANTIATE_TEST_SUITE_P(
     Faulty, Faults,
     testing::Values(
         Caught{faulty::kNone, "", {}, ""}, Caught{faulty::kScaled, "ops", kRmsNorm, "y: 63 of 64 elements are wrong"},
-        Caught{faulty::kScaledDeep,
-               "ops,models/*/f32_kv_f32",
-               {"models/gpt2/f32_kv_f32", "models/llama/f32_kv_f32", "models/qwen2/f32_kv_f32",
-                "models/qwen3/f32_kv_f32"},
-               "prefill, sequence 0 of 3, 1 tokens: logit "},
+        Caught{
+            faulty::kScaledDeep,
+            "ops,models/*/f32_kv_f32",
+            {"models/gpt2/f32_kv_f32", "models/llama/f32_kv_f32", "models/qwen2/f32_kv_f32", "models/qwen3/f32_kv_f32"},
+            "prefill, sequence 0 of 3, 1 tokens: logit "},
         Caught{faulty::kUnsteady, "determinism", {"determinism/rms_norm/f32/f32"}, "the second run, against the first"},
         Caught{faulty::kOverrun, "ops/rms_norm", kRmsNormAndNoRows, "y: wrote byte 0 past its end"},
         Caught{faulty::kSilent, "ops/rms_norm", kRmsNormAndNoRows, "refused without a reason"},
-        Caught{faulty::kPromising,
-               "ops/rms_norm",
-               kRmsNormAndNoRows,
-               "query said that the device computes this, and then: faulty:6: compile of 'rms_norm': the compiler gave up"},
+        Caught{faulty::kPromising, "ops/rms_norm", kRmsNormAndNoRows,
+               "query said that the device computes this, and then: faulty:6: compile of 'rms_norm': the compiler gave "
+               "up"},
         Caught{faulty::kFickle, "program", {"program/query_is_pure"}, "rms_norm/f32/f32/"},
-        Caught{faulty::kLeaky, "leaks,device,buffer", {"device/memory_stats", "leaks/objects", "leaks/program", "leaks/weights"}, ""},
+        Caught{faulty::kLeaky,
+               "leaks,device,buffer",
+               {"device/memory_stats", "leaks/objects", "leaks/program", "leaks/weights"},
+               ""},
         Caught{faulty::kGenerous, "faults,buffer", {"faults/out_of_memory"}, "got OK, want RESOURCE_EXHAUSTED"},
         Caught{faulty::kImpatient,
                "semaphore",
                {"semaphore/times_out", "semaphore/wait_before_signal"},
                "got OK, want DEADLINE_EXCEEDED"},
         Caught{faulty::kCareless, "queue", {"queue/copy"}, "a copy of 2049 bytes from 777 to 1001: byte 1001"}),
-    [](const testing::TestParamInfo<Caught>& info) { return absl::StrCat("Fault", static_cast<int>(info.param.fault)); });
+    [](const testing::TestParamInfo<Caught>& info) {
+      return absl::StrCat("Fault", static_cast<int>(info.param.fault));
+    });
 
 // A plugin of a later minor version serves this host as it is.
 TEST(Ages, LaterMinorIsGreenOnTheBorder) {
-  const Report report = RunOn(CONCORD_AGE_PLUGIN("later_minor"), "later_minor", {.filter = "device,buffer,semaphore,queue"});
+  const Report report =
+      RunOn(CONCORD_AGE_PLUGIN("later_minor"), "later_minor", {.filter = "device,buffer,semaphore,queue"});
   EXPECT_TRUE(report.green()) << Bad(report);
   EXPECT_GT(report.Count(Verdict::kPassed), 25);
 }

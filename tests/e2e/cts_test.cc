@@ -81,8 +81,8 @@ TEST(Cts, JsonHasEverything) {
 
 TEST(Cts, WritesFiles) {
   const std::string page = Scratch("report.html"), data = Scratch("report.json");
-  const Outcome run = ConcordCts({"--plugin", CONCORD_FAULTY_PLUGIN, "--device", kScaled, "--filter", "ops/rms_norm,queue",
-                                  "--html", page, "--json", data});
+  const Outcome run = ConcordCts({"--plugin", CONCORD_FAULTY_PLUGIN, "--device", kScaled, "--filter",
+                                  "ops/rms_norm,queue", "--html", page, "--json", data});
   EXPECT_EQ(run.exit_code, 1);
   EXPECT_THAT(run.out, HasSubstr("not green: 8 passed, 6 failed"));  // beside the files
   const std::string html = ReadFile(page);
@@ -137,7 +137,8 @@ INSTANTIATE_TEST_SUITE_P(
     testing::Values(
         Wrong{{"--filter", "ops/no_such_op"}, 2, "no case is called 'ops/no_such_op'; concord-cts --list shows"},
         Wrong{{"--profile", "llm-dense-9"}, 2, "no profile 'llm-dense-9'; there are: core-1, llm-dense-1"},
-        Wrong{{"--repeat", "0"}, 2, "--repeat: is 0, want at least 1"}, Wrong{{"--plugn", "x"}, 2, "did you mean --plugin?"},
+        Wrong{{"--repeat", "0"}, 2, "--repeat: is 0, want at least 1"},
+        Wrong{{"--plugn", "x"}, 2, "did you mean --plugin?"},
         Wrong{{"--exclusions", "/no/such/file"}, 2, "cannot read /no/such/file"},
         Wrong{{"--plugin", "/no/such/file.so"}, 5, "/no/such/file.so: there is no such file"},
         Wrong{{"--device", "vulkan"}, 5, "there is no device 'vulkan'; there are: cpu:0, reference:0"},

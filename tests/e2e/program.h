@@ -11,8 +11,8 @@ struct Outcome {
   std::string out, err;
 };
 
-// run-model, or another program of ours, as a child process with pipes for all three streams, in a scratch folder as the current one. `locale`: the
-// user's, LC_ALL.
+// run-model, or another program of ours, as a child process with pipes for all three streams, in a scratch folder as
+// the current one. `locale`: the user's, LC_ALL.
 class Program {
  public:
   explicit Program(const std::vector<std::string>& args, const char* locale = "C", const char* program = "run-model");

@@ -80,8 +80,8 @@ absl::Status MapOutOfRange(Context& context) {
     void* address = nullptr;
     const int32_t code = context.device().api().buffer_map(buffer->get(), offset, size, CONCORD_MAP_READ, &address,
                                                            nullptr);  // the error may be NULL
-    CONCORD_RETURN_IF_ERROR(Expect(code != CONCORD_OK, absl::StrCat("map of bytes ", offset, " + ", size,
-                                                                    " of a buffer of 100 was not refused")));
+    CONCORD_RETURN_IF_ERROR(Expect(
+        code != CONCORD_OK, absl::StrCat("map of bytes ", offset, " + ", size, " of a buffer of 100 was not refused")));
   }
   return absl::OkStatus();
 }

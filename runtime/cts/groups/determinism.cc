@@ -48,17 +48,14 @@ std::vector<Case> OneOfEachKind() {
   }
   std::vector<Case> cases;
   for (const auto& [kind, op_case] : kinds) {
-    cases.push_back({absl::StrCat("determinism/", kind), [largest = op_case](Context& context) {
-                       return ToResult(SameTwice(context, *largest));
-                     }});
+    cases.push_back({absl::StrCat("determinism/", kind),
+                     [largest = op_case](Context& context) { return ToResult(SameTwice(context, *largest)); }});
   }
   return cases;
 }
 
 }  // namespace
 
-CONCORD_DEFINE_CTS_GROUP(determinism) {
-  return {.name = "determinism", .step = 8, .cases = OneOfEachKind};
-}
+CONCORD_DEFINE_CTS_GROUP(determinism) { return {.name = "determinism", .step = 8, .cases = OneOfEachKind}; }
 
 }  // namespace concord::cts

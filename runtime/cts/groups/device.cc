@@ -52,8 +52,9 @@ absl::Status MemoryStats(Context& context) {
     CONCORD_RETURN_IF_ERROR(Expect(during.peak_bytes >= during.used_bytes, "peak_bytes is below used_bytes"));
   }
   CONCORD_ASSIGN_OR_RETURN(const concord_memory_stats after, context.device().MemoryStats());
-  return Expect(after.used_bytes == before->used_bytes,
-                absl::StrCat("used_bytes is ", after.used_bytes, " after the buffer is gone, want ", before->used_bytes));
+  return Expect(
+      after.used_bytes == before->used_bytes,
+      absl::StrCat("used_bytes is ", after.used_bytes, " after the buffer is gone, want ", before->used_bytes));
 }
 
 // The instance and its device beside the ones that are in use, and away again.

@@ -31,7 +31,8 @@ absl::Status FailurePropagates(Context& context) {
   if (!async) CONCORD_RETURN_IF_ERROR(enqueue());
   for (const hal::Semaphore* semaphore : {copied, last}) {
     const absl::Status status = semaphore->Wait(1, kSoon);
-    CONCORD_RETURN_IF_ERROR(ExpectCode(status, absl::StatusCode::kDataLoss, "a signal of work that waits for a failure"));
+    CONCORD_RETURN_IF_ERROR(
+        ExpectCode(status, absl::StatusCode::kDataLoss, "a signal of work that waits for a failure"));
     CONCORD_RETURN_IF_ERROR(Expect(status.message().find("injected") != absl::string_view::npos,
                                    absl::StrCat("it fails with '", status.message(), "', want the first reason")));
   }
@@ -145,10 +146,8 @@ absl::Status ExecutionFails(Context& context) {
   for (const auto& [semaphore, want] :
        {std::pair{failed, absl::StatusCode::kDataLoss}, {done, absl::StatusCode::kOk}}) {
     const concord_point signal = semaphore->At(1);
-    CONCORD_RETURN_IF_ERROR(device->Submit({.prepared = &prepared,
-                                            .values = {&step.rows, 1},
-                                            .bindings = step.bindings,
-                                            .signals = {&signal, 1}}));
+    CONCORD_RETURN_IF_ERROR(device->Submit(
+        {.prepared = &prepared, .values = {&step.rows, 1}, .bindings = step.bindings, .signals = {&signal, 1}}));
     const char* what = want == absl::StatusCode::kOk ? "the work after a fault" : "work that has a fault";
     CONCORD_RETURN_IF_ERROR(ExpectCode(semaphore->Wait(1, kSoon), want, what));
   }
@@ -171,8 +170,8 @@ absl::Status DeviceLost(Context& context) {
     CONCORD_RETURN_IF_ERROR(Inject(*device, faults.lose_device));
     CONCORD_RETURN_IF_ERROR(gate->Signal(1));
     if (device->info().has(CONCORD_DEVICE_ASYNC)) {
-      CONCORD_RETURN_IF_ERROR(
-          ExpectCode(queued->Wait(1, kSoon), absl::StatusCode::kUnavailable, "work that was queued when the device went"));
+      CONCORD_RETURN_IF_ERROR(ExpectCode(queued->Wait(1, kSoon), absl::StatusCode::kUnavailable,
+                                         "work that was queued when the device went"));
     }
     absl::Status submitted = device->Barrier({}, {&after, 1});
     if (submitted.ok()) submitted = late->Wait(1, kSoon);

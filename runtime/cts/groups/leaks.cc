@@ -55,8 +55,8 @@ absl::Status Repeat(Context& context, absl::Status (*use)(const hal::Device&)) {
     const Held held = HeldBy(fresh, *device);
     if (round == 1) first = held;
     const auto grew = [&](absl::string_view what, uint64_t before, uint64_t now) {
-      return Expect(now <= before, absl::StrCat(what, " went from ", before, " bytes after round 1 to ", now,
-                                                " after round ", round));
+      return Expect(now <= before,
+                    absl::StrCat(what, " went from ", before, " bytes after round 1 to ", now, " after round ", round));
     };
     CONCORD_RETURN_IF_ERROR(grew("memory of host_api.alloc", first.host_bytes, held.host_bytes));
     CONCORD_RETURN_IF_ERROR(grew("memory_stats.used_bytes", first.device_bytes, held.device_bytes));

@@ -128,8 +128,8 @@ absl::Status CompareLogits(const float* got, const float* want, size_t n, double
   }
   result->error = std::max(result->error, worst / largest);
   if (!(worst <= tolerance * largest)) {
-    return absl::InternalError(absl::StrFormat("%s: logit %d is %.9g, want %.9g ± %.3g", where, at, got[at], want[at],
-                                               tolerance * largest));
+    return absl::InternalError(
+        absl::StrFormat("%s: logit %d is %.9g, want %.9g ± %.3g", where, at, got[at], want[at], tolerance * largest));
   }
   const size_t got_token = Largest(got, n), want_token = Largest(want, n);
   if (want[want_token] - want[got_token] <= 2 * tolerance * largest) return absl::OkStatus();

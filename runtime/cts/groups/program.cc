@@ -15,8 +15,8 @@ absl::Status RunStep(const hal::Device& device, const hal::Prepared& prepared, c
                      concord_symbol_value rows) {
   CONCORD_ASSIGN_OR_RETURN(const hal::Semaphore done, device.CreateSemaphore());
   const concord_point signal = done.At(1);
-  CONCORD_RETURN_IF_ERROR(device.Submit(
-      {.prepared = &prepared, .values = {&rows, 1}, .bindings = step.bindings, .signals = {&signal, 1}}));
+  CONCORD_RETURN_IF_ERROR(
+      device.Submit({.prepared = &prepared, .values = {&rows, 1}, .bindings = step.bindings, .signals = {&signal, 1}}));
   return done.Wait(1, kSoon);
 }
 

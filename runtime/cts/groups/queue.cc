@@ -142,7 +142,8 @@ absl::Status Order(Context& context) {
   }
   CONCORD_RETURN_IF_ERROR(chain.Wait());
   CONCORD_ASSIGN_OR_RETURN(const std::string got, ReadAll(*buffers.back()));
-  return ExpectBytes(got, bytes, absl::StrCat("the last of ", kCopies, " copies, each of which waits for the one before"));
+  return ExpectBytes(got, bytes,
+                     absl::StrCat("the last of ", kCopies, " copies, each of which waits for the one before"));
 }
 
 // Far more than a step needs at once: all of it runs, or the queue says that it is full and goes on after a wait.
@@ -166,11 +167,13 @@ absl::Status ManyInFlight(Context& context) {
 
 CONCORD_DEFINE_CTS_GROUP(queue) {
   return {.name = "queue", .step = 4, .cases = [] {
-            return std::vector<Case>{
-                StatusCase("queue/copy", Copy),           StatusCase("queue/copy_staging", StagingCopy),
-                StatusCase("queue/fill", Fill),           StatusCase("queue/out_of_range", OutOfRange),
-                StatusCase("queue/order", Order),         StatusCase("queue/barrier_signals_all", BarrierSignalsAll),
-                StatusCase("queue/many_in_flight", ManyInFlight)};
+            return std::vector<Case>{StatusCase("queue/copy", Copy),
+                                     StatusCase("queue/copy_staging", StagingCopy),
+                                     StatusCase("queue/fill", Fill),
+                                     StatusCase("queue/out_of_range", OutOfRange),
+                                     StatusCase("queue/order", Order),
+                                     StatusCase("queue/barrier_signals_all", BarrierSignalsAll),
+                                     StatusCase("queue/many_in_flight", ManyInFlight)};
           }};
 }
 

@@ -65,14 +65,15 @@ absl::Status FailureIsSticky(Context& context) {
   CONCORD_ASSIGN_OR_RETURN(const hal::Semaphore semaphore, context.device().CreateSemaphore(2));
   semaphore.Fail(absl::DataLossError("injected: the first"));
   semaphore.Fail(absl::AbortedError("injected: the second"));
-  for (const auto& [status, what] :
-       {std::pair{semaphore.Query().status(), "query"}, {semaphore.Wait(1, kSoon), "wait for a value that was reached"},
-        {semaphore.Wait(9, kSoon), "wait"}, {semaphore.Signal(10), "signal"}}) {
+  for (const auto& [status, what] : {std::pair{semaphore.Query().status(), "query"},
+                                     {semaphore.Wait(1, kSoon), "wait for a value that was reached"},
+                                     {semaphore.Wait(9, kSoon), "wait"},
+                                     {semaphore.Signal(10), "signal"}}) {
     CONCORD_RETURN_IF_ERROR(
         ExpectCode(status, absl::StatusCode::kDataLoss, absl::StrCat(what, " of a failed semaphore")));
-    CONCORD_RETURN_IF_ERROR(Expect(status.message().find("injected: the first") != absl::string_view::npos,
-                                   absl::StrCat(what, " of a failed semaphore says '", status.message(),
-                                                "', want the first reason")));
+    CONCORD_RETURN_IF_ERROR(
+        Expect(status.message().find("injected: the first") != absl::string_view::npos,
+               absl::StrCat(what, " of a failed semaphore says '", status.message(), "', want the first reason")));
   }
   return absl::OkStatus();
 }

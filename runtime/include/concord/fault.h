@@ -1,6 +1,6 @@
-/* The extension "concord.fault/1": faults on demand, for tests. A plugin that can simulate them (an emulator, or a driver
- * with a debug mode) returns this table from get_extension; concord-cts then proves what it otherwise has to skip. Never
- * called outside of tests. The rules of concord/plugin.h hold here too: growth at the end, errors, threads.
+/* The extension "concord.fault/1": faults on demand, for tests. A plugin that can simulate them (an emulator, or a
+ * driver with a debug mode) returns this table from get_extension; concord-cts then proves what it otherwise has to
+ * skip. Never called outside of tests. The rules of concord/plugin.h hold here too: growth at the end, errors, threads.
  */
 #ifndef CONCORD_FAULT_H_
 #define CONCORD_FAULT_H_

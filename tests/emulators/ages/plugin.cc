@@ -55,9 +55,8 @@ extern "C" __attribute__((visibility("default"))) const concord_plugin_api* conc
     uint32_t host_abi_major, concord_error* error) {
   static const concord::ages::LongerTable table = concord::ages::Make();
   if (CONCORD_AGE != concord::ages::kRefusesHost) return &table.known;
-  concord::sdk::FillError(
-      concord::sdk::Error(CONCORD_FAILED_PRECONDITION, "this plugin serves hosts of ABI major ", CONCORD_ABI_MAJOR + 1,
-                          ", not ", host_abi_major, "; get a newer Concord"),
-      error);
+  concord::sdk::FillError(concord::sdk::Error(CONCORD_FAILED_PRECONDITION, "this plugin serves hosts of ABI major ",
+                                              CONCORD_ABI_MAJOR + 1, ", not ", host_abi_major, "; get a newer Concord"),
+                          error);
   return nullptr;
 }

@@ -71,8 +71,8 @@ TEST(Groups, RunFromTheGroundUp) {
 TEST(Profiles, EveryPatternNamesSomething) {
   for (const Profile& profile : AllProfiles()) {
     for (const char* pattern : profile.patterns) {
-      EXPECT_TRUE(std::any_of(AllCases().begin(), AllCases().end(),
-                              [&](const Case& c) { return Matches(pattern, c.name); }))
+      EXPECT_TRUE(
+          std::any_of(AllCases().begin(), AllCases().end(), [&](const Case& c) { return Matches(pattern, c.name); }))
           << profile.name << ": " << pattern;
     }
   }
@@ -111,7 +111,8 @@ TEST(Exclusions, ReadLinesWithReasons) {
   EXPECT_EQ(*parsed->Find("a/b"), "the first reason");
   EXPECT_EQ(parsed->Find("c"), nullptr);
   EXPECT_THAT(std::string(Exclusions::Parse("\na/b", "f", {"a/b"}).status().message()), HasSubstr("f:2: 'a/b' is"));
-  EXPECT_THAT(std::string(Exclusions::Parse("z  why", "f", {"a/b"}).status().message()), HasSubstr("f:1: 'z' names no"));
+  EXPECT_THAT(std::string(Exclusions::Parse("z  why", "f", {"a/b"}).status().message()),
+              HasSubstr("f:1: 'z' names no"));
 }
 
 }  // namespace
