@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstring>
+#include <deque>
 
 #include "absl/strings/str_format.h"
 #include "ops/core/numerics.h"
@@ -16,8 +17,11 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr double kSeconds = 0.25;  // measured an op, after one run that warms up
-constexpr int kMostRuns = 2000, kRounds = 5;
+constexpr double kSeconds = 0.25;            // measured an op, after one run that warms up
+constexpr int kMostRuns = 200, kRounds = 5;  // a queue holds some hundreds of items at least
+// What the tensors of runs one after the other take together: caches that are smaller do not answer.
+constexpr int64_t kApartBytes = 256 << 20;
+constexpr size_t kMostApart = 128;
 constexpr int64_t kWidth = 2048, kFfnWidth = 8192, kHeads = 32, kKvHeads = 8, kHeadDim = 64, kVocab = 128256;
 constexpr int64_t kContext = 4096, kBlockTokens = 32, kPrefill = 128;
 
@@ -87,26 +91,27 @@ std::vector<SpeedCase> SpeedCases() {
   return cases;
 }
 
-// The seconds of one run: the best of some rounds, each long enough that submitting and waiting do not count.
-absl::StatusOr<double> Time(const hal::Device& device, const OneOp& op) {
+// The seconds of one run: the best of some rounds, each long enough that submitting and waiting do not count. The runs
+// take `ops` in turn.
+absl::StatusOr<double> Time(const hal::Device& device, const std::deque<OneOp>& ops) {
   CONCORD_ASSIGN_OR_RETURN(hal::Semaphore semaphore, device.CreateSemaphore());
   hal::Chain chain(std::move(semaphore));
+  size_t next = 0;
   const auto round = [&](int runs) -> absl::StatusOr<double> {
     const Clock::time_point begin = Clock::now();
     absl::Status status;
     for (int i = 0; i < runs && status.ok(); ++i) {
       const concord_point wait = chain.last(), signal = chain.next();
-      status = op.Submit({&wait, 1}, {&signal, 1});
+      status = ops[next++ % ops.size()].Submit({&wait, 1}, {&signal, 1});
       if (status.ok()) chain.Advance();
     }
     status.Update(chain.Wait());  // in any case: the tensors are in use until then
     if (!status.ok()) return status;
     return std::chrono::duration<double>(Clock::now() - begin).count() / runs;
   };
-  CONCORD_RETURN_IF_ERROR(round(1).status());
+  for (size_t i = 0; i < ops.size(); ++i) CONCORD_RETURN_IF_ERROR(round(1).status());  // touches every tensor
   CONCORD_ASSIGN_OR_RETURN(double seconds, round(1));
-  // A queue holds some hundreds of items at least.
-  const int runs = static_cast<int>(std::clamp(kSeconds / kRounds / std::max(seconds, 1e-9), 1.0, kMostRuns / 10.0));
+  const int runs = static_cast<int>(std::clamp(kSeconds / kRounds / std::max(seconds, 1e-9), 1.0, 1.0 * kMostRuns));
   for (int i = 0; i < kRounds && i * runs * seconds < 4 * kSeconds; ++i) {
     CONCORD_ASSIGN_OR_RETURN(const double took, round(runs));
     seconds = std::min(seconds, took);
@@ -117,17 +122,22 @@ absl::StatusOr<double> Time(const hal::Device& device, const OneOp& op) {
 absl::StatusOr<SpeedReport> Measure(const hal::Device& device, const SpeedCase& c) {
   SpeedReport report;
   report.name = c.name;
-  OneOp op(device, c.op_case);
-  CONCORD_RETURN_IF_ERROR(op.Build());
-  CONCORD_ASSIGN_OR_RETURN(const hal::Support support, op.Query());
-  if (!support.ok() || support.level == CONCORD_SUPPORT_SLOW) {
-    report.refused =
-        support.ok() ? absl::StrCat("not timed: the device calls it slow. ", support.reason) : support.reason;
-    return report;
+  std::deque<OneOp> ops;
+  size_t count = 1;
+  while (ops.size() < count) {
+    OneOp& op = ops.emplace_back(device, c.op_case);
+    CONCORD_RETURN_IF_ERROR(op.Build());
+    CONCORD_ASSIGN_OR_RETURN(const hal::Support support, op.Query());
+    if (!support.ok() || support.level == CONCORD_SUPPORT_SLOW) {
+      report.refused =
+          support.ok() ? absl::StrCat("not timed: the device calls it slow. ", support.reason) : support.reason;
+      return report;
+    }
+    CONCORD_RETURN_IF_ERROR(op.Load());
+    count = std::clamp<size_t>(static_cast<size_t>(kApartBytes / op.tensor_bytes()), 1, kMostApart);
   }
-  CONCORD_RETURN_IF_ERROR(op.Load());
-  CONCORD_ASSIGN_OR_RETURN(report.seconds, Time(device, op));
-  report.bytes = static_cast<double>(op.tensor_bytes());
+  CONCORD_ASSIGN_OR_RETURN(report.seconds, Time(device, ops));
+  report.bytes = static_cast<double>(ops.front().tensor_bytes());
   const ops::OpDef& def = *ops::FindOp(c.op_case.op);
   const ops::CostArgs args{[&](absl::string_view slot, int i) { return c.op_case.dim(slot, i); }, kContext};
   report.flops = def.cost(def.Complete(c.op_case.attrs), args).flops;

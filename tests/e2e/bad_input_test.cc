@@ -158,7 +158,7 @@ TEST(Device, PluginThatIsNone) {
 TEST(Device, RefusesAnOp) {  // the null plugin refuses all of them
   const std::string plugin = std::string(CONCORD_BINARY_DIR) + "/plugins/libconcord_backend_null.so";
   const std::string model = "synthetic:tiny:f32";
-  const std::string why = "null:0 cannot compute node 0 (embed): the null device computes nothing";
+  const std::string why = "null:0 cannot compute node 0 (embed): this device has no op embed";
   ExpectFailure({model, "--plugin", plugin, "--device", "null", "-p", "x"}, 5, why);
   ExpectFailure({"plan", model, "--plugin", plugin, "--device", "null"}, 5, why);
   ExpectFailure({"bench", model, "--plugin", plugin, "--device", "null", "--no-machine"}, 5, why);
