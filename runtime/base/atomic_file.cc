@@ -5,6 +5,8 @@
 
 #include <cerrno>
 #include <cstdio>
+#include <filesystem>
+#include <system_error>
 
 #include "runtime/base/mmap.h"
 
@@ -25,7 +27,18 @@ absl::Status AtomicFile::Fail(int error, absl::string_view what) {
 absl::Status AtomicFile::Open(const std::string& path, int64_t expected_bytes) {
   Abandon();
   path_ = path;
-  const std::string temporary = absl::StrCat(path, ".", getpid(), ".part");
+  std::error_code error;
+  const std::filesystem::file_status there = std::filesystem::status(path, error);
+  if (std::filesystem::exists(there) && !std::filesystem::is_regular_file(there)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("cannot write '", path, "': it is a folder or a device; name a file"));
+  }
+  // What a link points to is replaced, not the link.
+  if (std::filesystem::is_symlink(std::filesystem::symlink_status(path, error))) {
+    const std::filesystem::path target = std::filesystem::canonical(path, error);
+    if (!error) path_ = target.string();
+  }
+  const std::string temporary = absl::StrCat(path_, ".", getpid(), ".part");
   fd_ = open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
   if (fd_ < 0) return Fail(errno, "create");
   temporary_ = temporary;

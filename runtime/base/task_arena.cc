@@ -7,6 +7,7 @@
 #include <atomic>
 #include <chrono>
 #include <climits>
+#include <exception>
 #include <fstream>
 #include <mutex>
 #include <set>
@@ -172,40 +173,66 @@ class TaskArena::Gate {
 class TaskArena::Helpers {
  public:
   Helpers(Gate* gate, uint32_t count, std::vector<int> pin_to)
-      : gate_(gate),
-        count_(count),
+      : count_(count),
+        service_(std::make_shared<Service>(gate)),
         // oneTBB makes no more workers than the machine has cores unless it is told to.
         limit_(tbb::global_control::max_allowed_parallelism,
                std::max<size_t>(count + 1, std::thread::hardware_concurrency())),
         arena_(static_cast<int>(count) + 1, /*reserved_for_masters=*/1),
         pinner_(arena_, std::move(pin_to)) {}
-  ~Helpers() {
-    // Tasks that were enqueued refer to this object; each ends within kSpin of its start.
-    while (alive_.load(std::memory_order_acquire) != 0) std::this_thread::yield();
-  }
+  ~Helpers() { service_->End(); }
 
   // Makes sure that `wanted` helpers are looking for work, or soon will.
   void Summon(uint32_t wanted) {
-    uint32_t serving = serving_.load(std::memory_order_seq_cst);
-    while (serving < std::min(wanted, count_)) {
-      if (!serving_.compare_exchange_weak(serving, serving + 1, std::memory_order_seq_cst)) continue;
-      alive_.fetch_add(1, std::memory_order_relaxed);
-      arena_.enqueue([this] {
-        Serve();
-        alive_.fetch_sub(1, std::memory_order_release);
-      });
-      ++serving;
+    while (!refused_.load(std::memory_order_relaxed) && service_->Need(std::min(wanted, count_))) {
+      try {
+        arena_.enqueue([service = service_] { service->Run(); });
+      } catch (const std::exception&) {  // the system gives no more threads: the caller works alone
+        refused_.store(true, std::memory_order_relaxed);
+      }
     }
   }
 
  private:
-  void Serve() {
-    do {
-      gate_->Serve();
-      serving_.fetch_sub(1, std::memory_order_seq_cst);
-      // A run opened between the last look and the line above counted on us.
-    } while (gate_->Join() && (serving_.fetch_add(1, std::memory_order_seq_cst), true));
-  }
+  // What tasks share. oneTBB may never run one (where the system gives it no thread), so that nobody waits for those
+  // that have not begun: they find the service ended, whenever that may be.
+  class Service {
+   public:
+    explicit Service(Gate* gate) : gate_(gate) {}
+
+    // True, and one more counted, while fewer than `wanted` helpers look at the gate.
+    bool Need(uint32_t wanted) {
+      uint32_t serving = serving_.load(std::memory_order_seq_cst);
+      while (serving < wanted) {
+        if (serving_.compare_exchange_weak(serving, serving + 1, std::memory_order_seq_cst)) return true;
+      }
+      return false;
+    }
+
+    void Run() {
+      running_.fetch_add(1, std::memory_order_seq_cst);
+      if (!ended_.load(std::memory_order_seq_cst)) {
+        do {
+          gate_->Serve();
+          serving_.fetch_sub(1, std::memory_order_seq_cst);
+          // A run opened between the last look and the line above counted on us.
+        } while (gate_->Join() && (serving_.fetch_add(1, std::memory_order_seq_cst), true));
+      }
+      running_.fetch_sub(1, std::memory_order_seq_cst);
+    }
+
+    // The gate is not looked at after this; tasks that have begun end within kSpin.
+    void End() {
+      ended_.store(true, std::memory_order_seq_cst);
+      while (running_.load(std::memory_order_seq_cst) != 0) std::this_thread::yield();
+    }
+
+   private:
+    Gate* gate_;
+    std::atomic<uint32_t> serving_{0};  // helpers that look at the gate before they leave, or will
+    std::atomic<uint32_t> running_{0};  // tasks that may touch the gate
+    std::atomic<bool> ended_{false};
+  };
 
   // Binds each worker to a core of its own when it enters the arena.
   class Pinner : public tbb::task_scheduler_observer {
@@ -224,10 +251,9 @@ class TaskArena::Helpers {
     std::atomic<size_t> entered_{0};
   };
 
-  Gate* gate_;
   uint32_t count_;
-  std::atomic<uint32_t> serving_{0};  // helpers that look at the gate before they leave
-  std::atomic<uint32_t> alive_{0};    // tasks that may still touch this object
+  std::shared_ptr<Service> service_;
+  std::atomic<bool> refused_{false};
   tbb::global_control limit_;
   tbb::task_arena arena_;
   Pinner pinner_;

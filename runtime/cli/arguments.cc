@@ -3,6 +3,7 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "runtime/cli/exit_code.h"
@@ -122,7 +123,12 @@ Arguments& Arguments::Value(const std::string& names, const std::string& value, 
 }
 Arguments& Arguments::Value(const std::string& names, const std::string& value, std::optional<uint64_t>* target,
                             const std::string& help) {
-  return impl_->Add(names, value, target, help), *this;
+  impl_->Add(names, value, target, help);
+  impl_->last->check([](const std::string& text) {  // CLI11 would take -1 and 1e30 for the largest number
+    uint64_t number = 0;
+    return absl::SimpleAtoi(text, &number) ? "" : absl::StrCat("want a whole number from 0 to ", UINT64_MAX);
+  });
+  return *this;
 }
 Arguments& Arguments::Value(const std::string& names, const std::string& value, std::optional<float>* target,
                             const std::string& help) {

@@ -21,7 +21,8 @@ class ExportGraph : public Command {
   }
 
   absl::Status Run(Console& console) override {
-    CONCORD_ASSIGN_OR_RETURN(const std::unique_ptr<loader::ModelSource> source, OpenModel(options_.model, false));
+    CONCORD_ASSIGN_OR_RETURN(const std::unique_ptr<loader::ModelSource> source,
+                             OpenModel(options_.model, {.no_weights = true}));
     const absl::StatusOr<graph::Module> module =
         models::BuildModule(*source, {.kv_packing = options_.kv_type, .context_tokens = options_.context});
     if (!module.ok()) return ModelError(module.status());
@@ -46,7 +47,7 @@ class ExportGraph : public Command {
 CONCORD_DEFINE_COMMAND(export_graph) {
   return {
       .name = "export-graph",
-      .summary = "Write the graph of a model as text (protobuf), for reading or to ship with weights",
+      .summary = "Write the graph of a model as text (protobuf), for reading and for other tools",
       .details = "The format is graph.proto: ops, shapes, and which tensor of the file each weight is. Before fusion.",
       .make = Make<ExportGraph>};
 }

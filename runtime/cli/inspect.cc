@@ -44,7 +44,8 @@ class Inspect : public Command {
   }
 
   absl::Status Run(Console& console) override {
-    CONCORD_ASSIGN_OR_RETURN(const std::unique_ptr<loader::ModelSource> source, OpenModel(model_, true));
+    CONCORD_ASSIGN_OR_RETURN(const std::unique_ptr<loader::ModelSource> source,
+                             OpenModel(model_, {.no_weights = true, .list_only = true}));
     std::map<std::string, TypeTotal> totals;
     double parameters = 0;
     for (const loader::Tensor& tensor : source->tensors()) {

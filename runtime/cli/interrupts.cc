@@ -4,6 +4,7 @@
 #include <unistd.h>
 #include <csignal>
 #include <mutex>
+#include <system_error>
 #include <thread>
 #include <utility>
 
@@ -42,10 +43,14 @@ void StartInterrupts() {
   sigemptyset(&set);
   for (int signal : {SIGINT, SIGTERM, SIGHUP}) sigaddset(&set, signal);
   pthread_sigmask(SIG_BLOCK, &set, nullptr);  // inherited by every thread of the program
-  std::thread([set] {
-    int signal = 0;
-    while (sigwait(&set, &signal) == 0) OnSignal();
-  }).detach();
+  try {
+    std::thread([set] {
+      int signal = 0;
+      while (sigwait(&set, &signal) == 0) OnSignal();
+    }).detach();
+  } catch (const std::system_error&) {
+    pthread_sigmask(SIG_UNBLOCK, &set, nullptr);  // no more threads to be had: a signal ends the program as usual
+  }
 }
 
 InterruptScope::InterruptScope(std::function<void()> on_first) {

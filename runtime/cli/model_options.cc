@@ -106,9 +106,8 @@ absl::StatusOr<Model> LoadModel(const ModelOptions& options, Console& console) {
   return model;
 }
 
-absl::StatusOr<std::unique_ptr<loader::ModelSource>> OpenModel(const std::string& path, bool list_only) {
-  loader::OpenOptions options;
-  options.list_only = list_only;
+absl::StatusOr<std::unique_ptr<loader::ModelSource>> OpenModel(const std::string& path,
+                                                               const loader::OpenOptions& options) {
   absl::StatusOr<std::unique_ptr<loader::ModelSource>> source =
       path.empty() ? loader::OpenMemory(exec::DemoModelBytes(), "built-in demo model", options)
                    : loader::Open(path, options);

@@ -40,7 +40,8 @@ absl::StatusOr<hal::DeviceRegistry> FindDevices(const DeviceOptions& options);
 absl::StatusOr<Model> LoadModel(const ModelOptions& options, Console& console);
 
 // The file alone: nothing is read but its head. `path` empty: the built-in model.
-absl::StatusOr<std::unique_ptr<loader::ModelSource>> OpenModel(const std::string& path, bool list_only);
+absl::StatusOr<std::unique_ptr<loader::ModelSource>> OpenModel(const std::string& path,
+                                                               const loader::OpenOptions& options);
 
 // The bytes of the file at `path`, "-" being standard input. UsageError when it cannot be read.
 absl::StatusOr<std::string> ReadText(const std::string& path);

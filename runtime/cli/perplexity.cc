@@ -54,7 +54,8 @@ class Perplexity : public Command {
   absl::Status Run(Console& console) override {
     CONCORD_ASSIGN_OR_RETURN(const std::string text, ReadText(file_));
     if (model_.context == 0) {
-      CONCORD_ASSIGN_OR_RETURN(const std::unique_ptr<loader::ModelSource> source, OpenModel(model_.model, false));
+      CONCORD_ASSIGN_OR_RETURN(const std::unique_ptr<loader::ModelSource> source,
+                               OpenModel(model_.model, {.no_weights = true}));
       const int64_t most = models::MaxContext(*source).value_or(0);
       model_.context = most > 0 ? std::min(most, kDefaultWindow) : kDefaultWindow;
     }

@@ -16,6 +16,7 @@ namespace {
 constexpr int64_t kMaxTokens = INT32_MAX - exec::kBlockTokens;  // of all sequences, as exec::CapacitiesFor has it
 
 bool IsMapped(const loader::ModelSource& source, const graph::Weight& weight, const ops::TensorType& type) {
+  if (source.format() == loader::Format::kSynthetic) return false;  // made in memory
   const loader::Tensor* tensor = weight.source.tensor.empty() ? nullptr : source.Find(weight.source.tensor);
   return tensor != nullptr && exec::UsedInPlace(weight.source, *tensor, type);
 }
@@ -37,7 +38,7 @@ absl::StatusOr<std::unique_ptr<Prediction>> Prediction::Make(const ModelOptions&
   auto p = std::unique_ptr<Prediction>(new Prediction);
   p->sequences_ = sequences;
   p->batch_tokens_ = options.batch_tokens;
-  CONCORD_ASSIGN_OR_RETURN(p->source_, OpenModel(options.model, false));
+  CONCORD_ASSIGN_OR_RETURN(p->source_, OpenModel(options.model, {.no_weights = true}));
   CONCORD_ASSIGN_OR_RETURN(p->context_, ChooseContext(options.context, models::MaxContext(*p->source_).value_or(0)));
   absl::StatusOr<graph::Module> module = models::BuildModule(
       *p->source_, {.kv_packing = options.kv_type, .block_tokens = exec::kBlockTokens, .context_tokens = p->context_});

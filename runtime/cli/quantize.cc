@@ -107,7 +107,7 @@ class Quantize : public Command {
   absl::Status Run(Console& console) override {
     if (type_.empty()) return UsageError("--type is missing: q4_0, q4_k_m, q6_k or q8_0");
     const QuantizeType& recipe = *FindQuantizeType(type_);
-    CONCORD_ASSIGN_OR_RETURN(const std::unique_ptr<loader::ModelSource> source, OpenModel(in_, false));
+    CONCORD_ASSIGN_OR_RETURN(const std::unique_ptr<loader::ModelSource> source, OpenModel(in_, {}));
     CONCORD_RETURN_IF_ERROR(Check(*source));
     CONCORD_ASSIGN_OR_RETURN(const std::vector<QuantizedTensor> plan, PlanQuantize(*source, recipe));
     const InterruptScope scope([] {});

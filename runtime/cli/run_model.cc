@@ -6,6 +6,7 @@
 #include <exception>
 #include <filesystem>
 #include <new>
+#include <system_error>
 
 namespace concord::cli {
 
@@ -114,6 +115,13 @@ int Run(const char* program, absl::Status (*dispatch)(const std::vector<std::str
     status = dispatch(words);
   } catch (const std::bad_alloc&) {
     status = absl::ResourceExhaustedError("out of memory");
+  } catch (const std::system_error& error) {
+    // Of oneTBB and the C++ library: no thread, no memory for one.
+    status =
+        error.code() == std::errc::resource_unavailable_try_again
+            ? absl::ResourceExhaustedError(absl::StrCat("the system gives no more threads: ", error.what(),
+                                                        "; raise the limit on processes or memory (ulimit -u, -v)"))
+            : absl::InternalError(absl::StrCat("a bug of ours: ", error.what()));
   } catch (const std::exception& error) {
     status = absl::InternalError(absl::StrCat("a bug of ours: ", error.what()));
   }

@@ -48,7 +48,7 @@ void SamplingOptions::Declare(Arguments& args) {
   args.Value("--frequency-penalty", "X", &frequency_penalty, "the same for each time that it came [0]");
   args.Value("--logit-bias", "ID=BIAS", &logit_bias, "added to a token's logit, -inf bans it; may be repeated");
   args.Value("--seed", "N", &seed, "the same seed gives the same text [another one each time]");
-  args.Value("--logprobs", "N", &logprobs, "with --json: each token's log probability and N alternatives");
+  args.Value("--logprobs", "N", &logprobs, "with --json: each token's log probability and N alternatives").AtLeast(0);
   args.Group("When to end");
   args.Value("-n,--max-tokens", "N", &max_tokens,
              "tokens to write at most; -1: until the model ends or the context is full");

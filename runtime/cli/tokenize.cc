@@ -44,7 +44,8 @@ class Tokenize : public Command {
 
   absl::Status Run(Console& console) override {
     CONCORD_ASSIGN_OR_RETURN(const std::string text, Text());
-    CONCORD_ASSIGN_OR_RETURN(const std::unique_ptr<loader::ModelSource> source, OpenModel(model_, true));
+    CONCORD_ASSIGN_OR_RETURN(const std::unique_ptr<loader::ModelSource> source,
+                             OpenModel(model_, {.no_weights = true, .list_only = true}));
     absl::StatusOr<std::unique_ptr<text::Tokenizer>> made = exec::MakeTokenizer(*source);
     if (!made.ok()) return ModelError(made.status());
     const text::Tokenizer& tokenizer = **made;

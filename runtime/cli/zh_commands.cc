@@ -69,8 +69,8 @@ constexpr Phrase kPhrases[] = {
     {"to put into a bug report", "便于附在问题报告中"},
 
     // export-graph
-    {"Write the graph of a model as text (protobuf), for reading or to ship with weights",
-     "将模型的计算图导出为文本（protobuf），供阅读，或随权重一同发布"},
+    {"Write the graph of a model as text (protobuf), for reading and for other tools",
+     "将模型的计算图导出为文本（protobuf），供阅读和其他工具使用"},
     {"The format is graph.proto: ops, shapes, and which tensor of the file each weight is. Before fusion.",
      "格式由 graph.proto 定义：算子、形状，以及每个权重对应文件中的哪个张量。导出的是算子融合之前的图。"},
     {"write there instead of standard output", "写入此文件，而不是标准输出"},

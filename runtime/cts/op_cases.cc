@@ -1,5 +1,6 @@
 #include "runtime/cts/op_cases.h"
 
+#include <deque>
 #include <set>
 
 #include "absl/strings/strip.h"
@@ -28,10 +29,10 @@ std::string ShortName(absl::string_view name, const std::string& packing, const 
 std::vector<NamedOpCase> Named() {
   std::vector<NamedOpCase> named;
   std::set<std::string> taken;
+  // The suite keeps the cases for as long as the process lives: names and fills point into them.
+  static auto* const kept = new std::deque<std::vector<ops::OpCase>>;
   for (const ops::OpDef& op : ops::AllOps()) {
-    // The suite keeps the cases for as long as the process lives: names and fills point into them.
-    const auto* cases = new std::vector<ops::OpCase>(op.cases());
-    for (const ops::OpCase& c : *cases) {
+    for (const ops::OpCase& c : kept->emplace_back(op.cases())) {
       const std::string& packing = PackingOf(op, c);
       const std::string arithmetic = c.arithmetic.substr(0, c.arithmetic.find('/'));  // int8/32 is int8 in a path
       const std::string kind = absl::StrCat(op.name, "/", packing, "/", arithmetic);

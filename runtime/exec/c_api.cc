@@ -37,13 +37,26 @@ int32_t Guarded(concord_message* message, Body body) {
   }
 }
 
-// The caller's struct, of whatever age, over our defaults.
+// The caller's struct, of whatever age, over our defaults; null: the defaults.
 template <typename T>
-T Import(const T* theirs, void (*init)(T*)) {
+absl::StatusOr<T> Import(const T* theirs, void (*init)(T*)) {
   T ours;
   init(&ours);
-  if (theirs != nullptr) std::memcpy(&ours, theirs, std::min<size_t>(theirs->struct_size, sizeof ours));
+  if (theirs == nullptr) return ours;
+  if (theirs->struct_size < sizeof(theirs->struct_size)) {
+    return absl::InvalidArgumentError("struct_size is not set: fill the struct with its _init function first");
+  }
+  std::memcpy(&ours, theirs, std::min<size_t>(theirs->struct_size, sizeof ours));
   return ours;
+}
+
+// The other way: as much of our defaults as the caller's struct has room for.
+template <typename T>
+void Export(T ours, T* theirs, uint32_t size_bytes) {
+  if (theirs == nullptr || size_bytes < sizeof(ours.struct_size)) return;
+  ours.struct_size = size_bytes;
+  std::memset(theirs, 0, size_bytes);
+  std::memcpy(theirs, &ours, std::min<size_t>(size_bytes, sizeof ours));
 }
 
 std::string Text(const char* text) { return text == nullptr ? "" : text; }
@@ -104,32 +117,28 @@ extern "C" {
 
 const char* concord_version(void) { return concord::Version(); }
 
-void concord_load_options_init(concord_load_options* options) {
-  if (options == nullptr) return;
-  *options = {};
-  options->struct_size = sizeof *options;
+void concord_load_options_defaults(concord_load_options* options, uint32_t size_bytes) {
+  Export(concord_load_options{}, options, size_bytes);
 }
 
-void concord_engine_options_init(concord_engine_options* options) {
-  if (options == nullptr) return;
+void concord_engine_options_defaults(concord_engine_options* options, uint32_t size_bytes) {
   const concord::EngineOptions defaults;
-  *options = {};
-  options->struct_size = sizeof *options;
-  options->max_tokens_in_flight = defaults.max_tokens_in_flight;
-  options->max_sequences = defaults.max_sequences;
+  concord_engine_options ours{};
+  ours.max_tokens_in_flight = defaults.max_tokens_in_flight;
+  ours.max_sequences = defaults.max_sequences;
+  Export(ours, options, size_bytes);
 }
 
-void concord_request_init(concord_request* request) {
-  if (request == nullptr) return;
+void concord_request_defaults(concord_request* request, uint32_t size_bytes) {
   const concord::Sampling defaults;
-  *request = {};
-  request->struct_size = sizeof *request;
-  request->max_tokens = -1;
-  request->temperature = defaults.temperature;
-  request->top_k = defaults.top_k;
-  request->top_p = defaults.top_p;
-  request->min_p = defaults.min_p;
-  request->repeat_penalty = defaults.repeat_penalty;
+  concord_request ours{};
+  ours.max_tokens = -1;
+  ours.temperature = defaults.temperature;
+  ours.top_k = defaults.top_k;
+  ours.top_p = defaults.top_p;
+  ours.min_p = defaults.min_p;
+  ours.repeat_penalty = defaults.repeat_penalty;
+  Export(ours, request, size_bytes);
 }
 
 int32_t concord_model_load(const char* path, const concord_load_options* options, concord_model** out,
@@ -137,10 +146,9 @@ int32_t concord_model_load(const char* path, const concord_load_options* options
   return Guarded(message, [&]() -> absl::Status {
     if (out == nullptr) return Missing("out");
     *out = nullptr;
-    absl::StatusOr<concord::Model> model =
-        concord::Model::Load(Text(path), ToOptions(Import(options, concord_load_options_init)));
-    CONCORD_RETURN_IF_ERROR(model.status());
-    *out = new concord_model{*std::move(model)};
+    CONCORD_ASSIGN_OR_RETURN(const concord_load_options ours, Import(options, concord_load_options_init));
+    CONCORD_ASSIGN_OR_RETURN(concord::Model model, concord::Model::Load(Text(path), ToOptions(ours)));
+    *out = new concord_model{std::move(model)};
     return absl::OkStatus();
   });
 }
@@ -163,7 +171,7 @@ int32_t concord_engine_create(const concord_model* model, const concord_engine_o
   return Guarded(message, [&]() -> absl::Status {
     if (model == nullptr || out == nullptr) return Missing("model or out");
     *out = nullptr;
-    const concord_engine_options c = Import(options, concord_engine_options_init);
+    CONCORD_ASSIGN_OR_RETURN(const concord_engine_options c, Import(options, concord_engine_options_init));
     CONCORD_ASSIGN_OR_RETURN(
         concord::Engine engine,
         concord::Engine::Create(model->model, {c.max_tokens_in_flight, c.max_sequences, c.kv_tokens}));
@@ -178,14 +186,19 @@ int32_t concord_generate(concord_engine* engine, const concord_request* request,
                          concord_result* result, concord_message* message) {
   return Guarded(message, [&]() -> absl::Status {
     if (engine == nullptr || request == nullptr) return Missing("engine or request");
-    CONCORD_ASSIGN_OR_RETURN(concord::Stream stream,
-                             engine->engine.Generate(ToRequest(Import(request, concord_request_init))));
-    while (std::optional<concord::Token> token = stream.Next()) {
-      if (on_token != nullptr && on_token(user, token->id, token->text.data(), token->text.size()) != 0)
-        stream.Cancel();
+    CONCORD_ASSIGN_OR_RETURN(const concord_request ours, Import(request, concord_request_init));
+    CONCORD_ASSIGN_OR_RETURN(concord::Stream stream, engine->engine.Generate(ToRequest(ours)));
+    bool ended = false;
+    while (std::optional<concord::Token> token = stream.Next()) {  // what comes after the end is still taken out
+      if (ended || on_token == nullptr) continue;
+      ended = on_token(user, token->id, token->text.data(), token->text.size()) != 0;
+      if (ended) stream.Cancel();
     }
-    FillResult(stream.result(), result);
-    return stream.status();
+    concord::Result done = stream.result();
+    // The engine may have come to an end of its own before it heard.
+    if (ended) done.finish_reason = concord::FinishReason::kCancelled;
+    FillResult(done, result);
+    return ended ? absl::OkStatus() : stream.status();
   });
 }
 

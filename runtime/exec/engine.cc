@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <system_error>
 
 namespace concord::exec {
 namespace {
@@ -21,7 +22,12 @@ absl::StatusOr<std::shared_ptr<EngineCore>> EngineCore::Create(std::shared_ptr<c
   core->batch_.Reserve(c.n_tokens, c.n_seqs, c.n_outputs, c.max_blocks);
   core->score_rows_ = std::min(kScoreRows, c.n_tokens);
   core->stats_.prepares = core->runner_->prepares();
-  core->thread_ = std::thread([raw = core.get()] { raw->Loop(); });
+  try {
+    core->thread_ = std::thread([raw = core.get()] { raw->Loop(); });
+  } catch (const std::system_error& error) {
+    return absl::ResourceExhaustedError(absl::StrCat("cannot start the engine's thread: ", error.what(),
+                                                     "; raise the limit on processes or memory (ulimit -u, -v)"));
+  }
   return core;
 }
 

@@ -155,7 +155,8 @@ absl::StatusOr<Model> Model::Load(const std::string& path, const LoadOptions& op
     CONCORD_ASSIGN_OR_RETURN(impl->loaded, exec::LoadedModel::Load(path, options));
     return Model(std::move(impl));
   } catch (const std::bad_alloc&) {
-    return absl::ResourceExhaustedError(absl::StrCat(path, ": out of memory while loading"));
+    return absl::ResourceExhaustedError(
+        absl::StrCat(path.empty() ? "the built-in demo model" : path, ": out of memory while loading"));
   }
 }
 

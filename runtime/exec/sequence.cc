@@ -45,12 +45,14 @@ std::string Sequence::FlushText() {
 }
 
 bool Sequence::Advance(absl::Span<float> logits) {
+  const auto not_a_number = std::find_if(logits.begin(), logits.end(), [](float z) { return std::isnan(z); });
   Chosen chosen = sampler_.Choose(logits, tokens_);
-  if (!std::isfinite(logits[chosen.id])) {
+  if (not_a_number != logits.end() || !std::isfinite(logits[chosen.id])) {
+    const int64_t id = not_a_number != logits.end() ? not_a_number - logits.begin() : chosen.id;
     Finish(FinishReason::kError,
-           absl::DataLossError(
-               absl::StrCat("the logits after ", tokens_.size(),
-                            " tokens are not finite; the model file is damaged, or its device computes wrongly")));
+           absl::DataLossError(absl::StrCat("the logit of token ", id, " after ", tokens_.size(),
+                                            " tokens is not finite: a weight of the model file is damaged (fetch the "
+                                            "file again), or the device computes wrongly (--device reference tells)")));
     return false;
   }
   if (result_.generated_tokens == 0) {

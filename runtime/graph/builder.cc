@@ -162,6 +162,14 @@ ValueId Builder::AppendAndAttend(int group, ValueId q, ValueId k, ValueId v, con
                                                  type(v).ToString(), ", want [n, heads, d]")));
     return kNoValue;
   }
+  for (const ValueId of : {k, v}) {
+    const ops::Dim d_head = type(of).dims[2];
+    if (d_head.value % packing->block_elems == 0) continue;
+    Fail(absl::InvalidArgumentError(absl::StrCat("a KV cache of ", kv_packing, " has blocks of ", packing->block_elems,
+                                                 " elements, and the heads of this model have ", d_head.ToString(),
+                                                 "; use --kv-type f16")));
+    return kNoValue;
+  }
   const StateGroup& kind = module_.state_groups[group];
   const ops::Dim n_tokens = ops::Dim::Symbol(ops::kNTokens), n_seqs = ops::Dim::Symbol(ops::kNSeqs);
   const ValueId slots = Input(kind.name + ".slots", {n_tokens});

@@ -137,8 +137,9 @@ class ModelSource {
 };
 
 struct OpenOptions {
-  ProgressFn progress;     // called while a synthetic model is made; files are only mapped: see Prefetch. May be empty
-  bool list_only = false;  // for `inspect`: tensors of types that Concord does not read are listed, not refused
+  ProgressFn progress;      // called while a synthetic model is made; files are only mapped: see Prefetch. May be empty
+  bool no_weights = false;  // nobody will read weights: those of a synthetic model are left zero, and take no memory
+  bool list_only = false;   // for `inspect`: tensors of types that Concord does not read are listed, not refused
 };
 
 // Opens `path`: a GGUF file (its first part, when split), a Hugging Face folder, or "synthetic:<shape>[:<type>]".

@@ -91,7 +91,7 @@ absl::StatusOr<std::unique_ptr<ModelSource>> MakeSynthetic(const SyntheticShape&
   CONCORD_ASSIGN_OR_RETURN(std::shared_ptr<MemoryBlock> memory, MemoryBlock::Allocate(writer.file_bytes(), name));
   const std::string header = writer.Header();
   std::memcpy(memory->data(), header.data(), header.size());
-  FillWeights(writer, tensors, options.progress, memory->data());
+  if (!options.no_weights) FillWeights(writer, tensors, options.progress, memory->data());
   memory->Freeze();
   const absl::Span<const std::byte> bytes(memory->data(), static_cast<size_t>(memory->size_bytes()));
   return OpenGgufBytes(bytes, name, options, Format::kSynthetic, std::move(memory));

@@ -1,5 +1,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <cstring>
 #include <filesystem>
 
@@ -81,6 +82,11 @@ TEST(BadModel, MissingTensor) {
   const auto change = [](std::string* b) { (*b)[Find(*b, "blk.0.attn_q.weight") + 10] = 'x'; };
   ExpectBadModel(Damaged("x.gguf", change), "blk.0.attn_q.weight");
 }
+TEST(BadModel, MoreLayersThanTheSettingsName) {
+  const std::string key = "llama.block_count";
+  const auto fewer = [&](std::string* b) { (*b)[Find(*b, key) + key.size() + 4] = 1; };
+  ExpectBadModel(Damaged("fewer.gguf", fewer), "layer 1");
+}
 TEST(BadModel, UnknownArchitecture) {
   const auto change = [](std::string* b) {
     const std::string key = "general.architecture";
@@ -155,6 +161,11 @@ TEST(Device, PluginThatIsNone) {
   ExpectFailure({"devices", "--plugin", "./none.so"}, 5, "none.so");
   EXPECT_EQ(RunModel({"doctor", "--plugin", plugin}).exit_code, 0);  // whose task it is to say so
 }
+TEST(Device, PluginCutShort) {  // mapped whole by dlopen, and a bus error at the first touch
+  std::string bytes = ReadFile("/proc/self/exe");
+  WriteFile(Scratch("libcut.so"), bytes.substr(0, bytes.size() / 2));
+  ExpectFailure({"-p", "a", "--plugin", Scratch("libcut.so")}, 5, "cut short");
+}
 TEST(Device, RefusesAnOp) {  // the null plugin refuses all of them
   const std::string plugin = std::string(CONCORD_BINARY_DIR) + "/plugins/libconcord_backend_null.so";
   const std::string model = "synthetic:tiny:f32";
@@ -166,6 +177,29 @@ TEST(Device, RefusesAnOp) {  // the null plugin refuses all of them
 TEST(Memory, NotEnough) {  // 100,000 contexts of 8,192 tokens: 800 GB
   ExpectFailure({"bench", "synthetic:tiny:q8_0", "--context", "8192", "--batch", "100000", "--no-machine"}, 4,
                 "KV cache");
+}
+
+// With too little room for a thread's stack, or for anything: an answer, or a sentence; never a hang or an abort.
+TEST(Memory, TooLittleForThreads) {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  GTEST_SKIP() << "a sanitizer takes more address space than any limit leaves";
+#endif
+  rlimit before{};
+  ASSERT_EQ(getrlimit(RLIMIT_AS, &before), 0);
+  for (int mib : {24, 32, 38, 42, 46, 50, 54}) {
+    const rlimit limited{static_cast<rlim_t>(mib) << 20, before.rlim_max};
+    ASSERT_EQ(setrlimit(RLIMIT_AS, &limited), 0);
+    Program program({"-p", "a", "-n", "2", "--context", "64"});
+    ASSERT_EQ(setrlimit(RLIMIT_AS, &before), 0);
+    const Outcome run = program.Wait();
+    EXPECT_THAT(run.exit_code, testing::AnyOf(0, 4, 127)) << mib << " MiB: " << run.err;  // 127: not even loaded
+  }
+}
+
+TEST(Output, IsADevice) {
+  ExpectFailure({"quantize", Golden("llama/llama.gguf"), "/dev/null", "--type", "q8_0"}, 2,
+                "it is a folder or a device");
+  EXPECT_TRUE(std::filesystem::is_character_file("/dev/null"));
 }
 
 TEST(Output, DiskFull) {

@@ -1,12 +1,12 @@
 /* Concord as a C library with a stable binary interface: the verbs of concord/concord.h, flat.
  *
- * Options are structs that begin with struct_size; fill them with the concord_*_options_init function and change what
- * differs. They only ever grow at the end. Strings are NUL-terminated UTF-8. Handles are freed with their _free
- * function; a model may be freed while engines on it live, they keep what they need.
- * Errors: functions return a concord status code (CONCORD_OK = 0; the numbers of absl::StatusCode, as in
- * concord/plugin.h) and write a message to the caller's buffer when one is given. Nothing aborts, throws or prints.
- * Threads: every function from any thread; concord_generate() blocks its caller and may run on several threads at once,
- * on one engine too: such requests share its batch.
+ * Options are structs that begin with struct_size; fill them with their concord_*_init function and change what
+ * differs. They only ever grow at the end, and each side reads and writes as much as both know. Strings are
+ * NUL-terminated UTF-8. Handles are freed with their _free function; a model may be freed while engines on it live,
+ * they keep what they need. Errors: functions return a concord status code (CONCORD_OK = 0; the numbers of
+ * absl::StatusCode, as in concord/plugin.h) and write a message to the caller's buffer when one is given. Nothing
+ * aborts, throws or prints. Threads: every function from any thread; concord_generate() blocks its caller and may run
+ * on several threads at once, on one engine too: such requests share its batch.
  */
 #ifndef CONCORD_C_API_H_
 #define CONCORD_C_API_H_
@@ -99,9 +99,21 @@ typedef int32_t concord_token_fn(void* user, int32_t id, const char* text, size_
 
 CONCORD_API const char* concord_version(void);
 
-CONCORD_API void concord_load_options_init(concord_load_options* options);
-CONCORD_API void concord_engine_options_init(concord_engine_options* options);
-CONCORD_API void concord_request_init(concord_request* request);
+/* The defaults into a struct of `size_bytes`, which the _init functions below take from the header that you compile
+ * with. */
+CONCORD_API void concord_load_options_defaults(concord_load_options* options, uint32_t size_bytes);
+CONCORD_API void concord_engine_options_defaults(concord_engine_options* options, uint32_t size_bytes);
+CONCORD_API void concord_request_defaults(concord_request* request, uint32_t size_bytes);
+
+static inline void concord_load_options_init(concord_load_options* options) {
+  concord_load_options_defaults(options, (uint32_t)sizeof(concord_load_options));
+}
+static inline void concord_engine_options_init(concord_engine_options* options) {
+  concord_engine_options_defaults(options, (uint32_t)sizeof(concord_engine_options));
+}
+static inline void concord_request_init(concord_request* request) {
+  concord_request_defaults(request, (uint32_t)sizeof(concord_request));
+}
 
 /* path NULL or "": the built-in demo model. options NULL: the defaults. */
 CONCORD_API int32_t concord_model_load(const char* path, const concord_load_options* options, concord_model** out,

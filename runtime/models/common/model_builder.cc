@@ -1,6 +1,10 @@
 #include "runtime/models/common/model_builder.h"
 
+#include <algorithm>
+
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/strip.h"
 #include "runtime/base/checked.h"
 
 namespace concord::models {
@@ -25,6 +29,8 @@ ModelBuilder::ModelBuilder(const loader::ModelSource& source, const BuildOptions
 }
 
 graph::Builder::ScopeGuard ModelBuilder::Layer(int64_t i, const char* hf_layers) {
+  layers_hf_ = hf_layers;
+  n_layers_ = std::max(n_layers_, i + 1);
   layer_hf_ = absl::StrCat(hf_layers, ".", i, ".");
   layer_gguf_ = absl::StrCat("blk.", i, ".");
   return g_.Scope(absl::StrCat("layers.", i));
@@ -114,8 +120,31 @@ ValueId ModelBuilder::OutputRows(ValueId x) {
   return g_.Apply1("take_rows", {{"x", x}, {"rows", g_.Input("output_rows", {ops::Dim::Symbol(ops::kNOutputs)})}});
 }
 
+// A file with more layers than its settings say would run, and write nonsense.
+absl::Status ModelBuilder::CheckNoLayerIsLeft() const {
+  const std::string prefix = gguf() ? "blk." : absl::StrCat(prefix_, layers_hf_, ".");
+  for (const loader::Tensor& tensor : source_.tensors()) {
+    absl::string_view rest = tensor.name;
+    int64_t layer = 0;
+    if (!absl::ConsumePrefix(&rest, prefix) || !absl::SimpleAtoi(rest.substr(0, rest.find('.')), &layer)) continue;
+    if (layer < n_layers_) continue;
+    return absl::InvalidArgumentError(absl::StrCat("tensor '", tensor.name, "' is of layer ", layer,
+                                                   ", but the settings of this model name ", n_layers_,
+                                                   " layers; one of the two is damaged"));
+  }
+  return absl::OkStatus();
+}
+
 absl::StatusOr<graph::Module> ModelBuilder::Finish(int64_t n_vocab, int64_t max_context) {
   CONCORD_ASSIGN_OR_RETURN(graph::Module module, g_.Finish());
+  CONCORD_RETURN_IF_ERROR(CheckNoLayerIsLeft());
+  if (!gguf()) {  // there the tensor alone counts: converters leave a stale number behind
+    CONCORD_ASSIGN_OR_RETURN(const int64_t named, config().IntOr({"vocab_size", "vocab_size"}, n_vocab));
+    if (named != n_vocab) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("config.json names a vocab_size of ", named, ", but the embedding has ", n_vocab, " rows"));
+    }
+  }
   module.n_vocab = n_vocab;
   module.max_context = max_context;
   return module;

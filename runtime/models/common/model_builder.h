@@ -67,11 +67,14 @@ class ModelBuilder {
 
  private:
   std::string FileName(WeightName name, const char* suffix) const;
+  absl::Status CheckNoLayerIsLeft() const;
 
   const loader::ModelSource& source_;
   BuildOptions options_;
   graph::Builder g_;
-  std::string prefix_;                 // of Hugging Face names
+  std::string prefix_;     // of Hugging Face names
+  std::string layers_hf_;  // what they call layers
+  int64_t n_layers_ = 0;
   std::string layer_hf_, layer_gguf_;  // of the present layer
 };
 

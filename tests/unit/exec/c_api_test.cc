@@ -61,8 +61,12 @@ TEST_F(CApi, CallbackCanStop) {
   request.ignore_eos = 1;
   Collected out;
   out.stop_after = 3;
-  ASSERT_EQ(concord_generate(engine_, &request, Collect, &out, nullptr, nullptr), 0);
-  EXPECT_GE(out.tokens, 3);
+  request.max_tokens = 20;
+  concord_result result{};
+  result.struct_size = sizeof result;
+  ASSERT_EQ(concord_generate(engine_, &request, Collect, &out, &result, nullptr), 0);
+  EXPECT_EQ(out.tokens, 3);
+  EXPECT_EQ(result.finish_reason, CONCORD_FINISH_CANCELLED);
 }
 
 TEST_F(CApi, TokenizeCountsWhatDoesNotFit) {
@@ -83,6 +87,20 @@ TEST_F(CApi, ShorterStructsOfOlderCallers) {
   std::memset(reinterpret_cast<char*>(&request) + request.struct_size, 0x7F, sizeof request - request.struct_size);
   Collected out;
   EXPECT_EQ(concord_generate(engine_, &request, Collect, &out, nullptr, nullptr), 0);
+}
+
+// An older caller's stack is not written past its struct, and whoever forgot to fill one is told.
+TEST_F(CApi, DefaultsStopWhereTheStructDoes) {
+  concord_request request;
+  std::memset(&request, 0x7F, sizeof request);
+  concord_request_defaults(&request, offsetof(concord_request, stop));
+  EXPECT_EQ(request.struct_size, offsetof(concord_request, stop));
+  EXPECT_EQ(request.max_tokens, -1);
+  EXPECT_EQ(*(reinterpret_cast<const char*>(&request) + offsetof(concord_request, stop)), 0x7F);
+  request = {};
+  concord_message message;
+  EXPECT_EQ(concord_generate(engine_, &request, nullptr, nullptr, nullptr, &message), 3);
+  EXPECT_NE(std::string(message.text).find("_init"), std::string::npos) << message.text;
 }
 
 TEST(CApiErrors, AreCodesAndSentences) {
