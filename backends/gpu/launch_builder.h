@@ -1,0 +1,55 @@
+#pragma once
+
+#include <utility>
+#include <vector>
+
+#include "backends/gpu/launch.h"
+#include "backends/gpu/weights.h"
+
+namespace concord::gpu {
+
+// What a device can do, as far as the launches depend on it.
+struct Limits {
+  uint32_t max_workgroup = 256;                     // invocations
+  uint32_t shared_bytes = 32 << 10;                 // of a workgroup
+  uint32_t subgroup_size = 1;                       // 1: no subgroup operations
+  uint64_t max_range_bytes = uint64_t{128} << 20;   // of what one buffer of a kernel is bound to
+};
+
+// The launches of a program, in its ops' order.
+class LaunchBuilder {
+ public:
+  explicit LaunchBuilder(const Limits& limits) : limits_(limits) {}
+
+  const Limits& limits() const { return limits_; }
+  // How a constant of rank 2 lies on the device.
+  WeightLayout Layout(const sdk::Value& w) const {
+    return WeightLayout::Make(*FindFormat(w.packing()), w.fixed(0), w.fixed(1), limits_.max_range_bytes);
+  }
+
+  void BeginOp(uint32_t op_index) { op_index_ = op_index; }
+  void Add(Launch launch) {
+    launch.op_index = op_index_;
+    launches_.push_back(std::move(launch));
+  }
+  // Memory between the launches of one op; its contents are lost at the next op.
+  uint32_t NewScratch(Size bytes) {
+    scratch_.push_back({std::move(bytes), op_index_});
+    return static_cast<uint32_t>(scratch_.size() - 1);
+  }
+
+  struct Scratch {
+    Size bytes;
+    uint32_t op_index;
+  };
+  std::vector<Launch>& launches() { return launches_; }
+  const std::vector<Scratch>& scratch() const { return scratch_; }
+
+ private:
+  Limits limits_;
+  uint32_t op_index_ = 0;
+  std::vector<Launch> launches_;
+  std::vector<Scratch> scratch_;
+};
+
+}  // namespace concord::gpu

@@ -1,0 +1,38 @@
+// The dialect of kernels/gpu in OpenCL C 1.2; what it consists of stands in prelude.glsl. Specs arrive as macros; buffers as
+// a pointer and the number of elements before the first.
+#define U4 uint4
+#define F4 float4
+#define F32(x) ((float)(x))
+#define U32(x) ((uint)(x))
+#define I32(x) ((int)(x))
+#define AS_F32(x) as_float(x)
+#define AS_U32(x) as_uint(x)
+#define IN_ARRAY(type, name, length) const type* name
+#define OUT_ARRAY(type, name, length) type* name
+#define INOUT_ARRAY(type, name, length) type* name
+#define UNROLL
+#define RSQRT(x) rsqrt(x)
+#define BARRIER barrier(CLK_LOCAL_MEM_FENCE)
+
+#define LOCAL_ID ((uint)get_local_id(0))
+#define GROUP ((uint)(get_group_id(1) * get_num_groups(0) + get_group_id(0)))
+#define LAYER ((uint)get_group_id(2))
+
+float half_at(uint word, uint odd) {
+  const uint bits = odd == 0u ? word : word >> 16;
+  return vload_half(0, (const __private half*)&bits);
+}
+
+#define CL_IN(at, type, name) __global const type *restrict name, uint name##_at,
+#define CL_OUT(at, type, name) __global type *name, uint name##_at,
+#define CL_MOVE(at, type, name) name += name##_at;
+#define CL_PARAM(type, name) type name,
+#define CL_SHARED(type, name, length) __local type name[length];
+
+#define DECLARE_SPECS
+#define KERNEL_BEGIN                                                                                    \
+  __kernel __attribute__((reqd_work_group_size(WG, 1, 1))) void kernel_main(                            \
+      BUFFERS(CL_IN, CL_OUT) PARAMS(CL_PARAM) uint end_of_params) {                                     \
+    BUFFERS(CL_MOVE, CL_MOVE)                                                                           \
+    SHARED(CL_SHARED)
+#define KERNEL_END }

@@ -1,0 +1,68 @@
+// The dialect of kernels/gpu in GLSL. A kernel says what it works with in four lists and then its body:
+//   SPECS(S)       S(id, type, NAME)       constants that it is specialised by; 0 is WG, the invocations of a workgroup
+//   BUFFERS(I, O)  I(binding, type, name)  what it reads, O(..) what it writes (and may read)
+//   PARAMS(P)      P(type, name)           32-bit values of the launch, at most 32
+//   SHARED(S)      S(type, name, length)   memory of the workgroup
+// and between KERNEL_BEGIN and KERNEL_END LOCAL_ID, GROUP (the flat number of the workgroup), LAYER. The same text is OpenCL C
+// behind prelude.cl, so: no pointers, no vectors but F4 and U4, arrays for functions by IN_ARRAY and OUT_ARRAY.
+#extension GL_EXT_control_flow_attributes : enable
+#ifdef SUBGROUPS
+#extension GL_KHR_shader_subgroup_basic : require
+#extension GL_KHR_shader_subgroup_arithmetic : require
+#endif
+
+#define U4 uvec4
+#define F4 vec4
+#define F32(x) float(x)
+#define U32(x) uint(x)
+#define I32(x) int(x)
+#define AS_F32(x) uintBitsToFloat(x)
+#define AS_U32(x) floatBitsToUint(x)
+#define IN_ARRAY(type, name, length) in type name[length]
+#define OUT_ARRAY(type, name, length) out type name[length]
+#define INOUT_ARRAY(type, name, length) inout type name[length]
+#define UNROLL [[unroll]]
+#define RSQRT(x) inversesqrt(x)
+#define BARRIER barrier()
+
+#define LOCAL_ID gl_LocalInvocationID.x
+#define GROUP (gl_WorkGroupID.y * gl_NumWorkGroups.x + gl_WorkGroupID.x)
+#define LAYER gl_WorkGroupID.z
+
+uint mul_hi(uint a, uint b) {
+  uint high, low;
+  umulExtended(a, b, high, low);
+  return high;
+}
+float half_at(uint word, uint odd) { return unpackHalf2x16(odd == 0u ? word : word >> 16).x; }
+
+#define GLSL_SPEC(id, type, name) layout(constant_id = id) const type name = 1;
+#define GLSL_IN(at, type, name) layout(std430, set = 0, binding = at) readonly buffer Buffer_##name { type name[]; };
+#define GLSL_OUT(at, type, name) layout(std430, set = 0, binding = at) buffer Buffer_##name { type name[]; };
+#define GLSL_PARAM(type, name) type name;
+#define GLSL_SHARED(type, name, length) shared type name[length];
+
+#define DECLARE_SPECS SPECS(GLSL_SPEC) layout(local_size_x_id = 0) in;
+#define KERNEL_BEGIN                                             \
+  BUFFERS(GLSL_IN, GLSL_OUT)                                     \
+  layout(push_constant) uniform Params { PARAMS(GLSL_PARAM) };   \
+  SHARED(GLSL_SHARED)                                            \
+  void main() {
+#define KERNEL_END }
+
+// value ← its sum, or maximum, over the workgroup; always in the same order. `room`: shared floats, WG of them.
+#ifdef SUBGROUPS
+#define GROUP_REDUCE(value, room, subgroup_reduce, both)                                  \
+  {                                                                                       \
+    value = subgroup_reduce(value);                                                       \
+    if (gl_NumSubgroups > 1u) {                                                           \
+      if (gl_SubgroupInvocationID == 0u) room[gl_SubgroupID] = value;                     \
+      BARRIER;                                                                            \
+      value = room[0];                                                                    \
+      for (uint s_ = 1u; s_ < gl_NumSubgroups; ++s_) value = both(value, room[s_]);       \
+      BARRIER;                                                                            \
+    }                                                                                     \
+  }
+#define GROUP_SUM(value, room) GROUP_REDUCE(value, room, subgroupAdd, SUM_OF)
+#define GROUP_MAX(value, room) GROUP_REDUCE(value, room, subgroupMax, max)
+#endif
