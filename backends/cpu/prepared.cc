@@ -23,21 +23,6 @@ struct Range {
   }
 };
 
-uint32_t Root(const sdk::Graph& graph, uint32_t value) {
-  for (uint32_t steps = 0; steps < graph.n_values(); ++steps) {
-    const uint32_t next = graph.value(value).desc.alias_of;
-    if (next >= graph.n_values()) break;
-    value = next;
-  }
-  return value;
-}
-
-uint64_t CapacityBytes(const sdk::HostBindings& bindings, const sdk::Value& value) {
-  uint64_t elems = 1;
-  for (uint32_t d = 0; d < value.rank(); ++d) elems *= static_cast<uint64_t>(bindings.capacity(value.desc.dims[d]));
-  return elems / value.desc.type.block_elems * value.desc.type.block_bytes;
-}
-
 }  // namespace
 
 CpuPrepared::CpuPrepared(const sdk::Host* host, std::shared_ptr<const sdk::GraphCopy> graph, sdk::HostBindings bindings)
@@ -93,7 +78,7 @@ void CpuPrepared::PlaceUnread(StepBuilder* builder) {
       const bool placed = value.desc.role != CONCORD_ROLE_WORKSPACE || value.desc.alias_of < graph.n_values() ||
                           bindings_.offset(access.index) != CONCORD_NO_OFFSET;
       if (placed) continue;
-      const uint32_t scratch = builder->NewScratch(CapacityBytes(bindings_, value));
+      const uint32_t scratch = builder->NewScratch(bindings_.capacity_bytes(access.index));
       unread_.emplace_back(access.index, scratch);
       step.accesses.push_back({true, scratch, true});
     }
@@ -152,14 +137,14 @@ std::vector<StepRunner::Item> CpuPrepared::Order() const {
         ranges[s].push_back({0, begin, begin + scratch_bytes_[access.index], access.write});
         continue;
       }
-      const uint32_t root = Root(graph, access.index);
+      const uint32_t root = bindings_.root(access.index);
       const sdk::Value value = graph.value(root);
       if (value.desc.role == CONCORD_ROLE_CONSTANT) continue;
       if (value.desc.role != CONCORD_ROLE_WORKSPACE) {
         ranges[s].push_back({1 + root, 0, 1, access.write});
       } else if (bindings_.offset(root) != CONCORD_NO_OFFSET) {
         const uint64_t begin = bindings_.offset(root);
-        ranges[s].push_back({0, begin, begin + CapacityBytes(bindings_, value), access.write});
+        ranges[s].push_back({0, begin, begin + bindings_.capacity_bytes(value.index), access.write});
       }
     }
   }

@@ -14,6 +14,8 @@ struct Limits {
   uint32_t shared_bytes = 32 << 10;                 // of a workgroup
   uint32_t subgroup_size = 1;                       // 1: no subgroup operations
   uint64_t max_range_bytes = uint64_t{128} << 20;   // of what one buffer of a kernel is bound to
+  // Of a part of a matrix: no more than max_range_bytes, nor than repacking may cost in host memory.
+  uint64_t max_part_bytes = uint64_t{128} << 20;
 };
 
 // The launches of a program, in its ops' order.
@@ -24,7 +26,7 @@ class LaunchBuilder {
   const Limits& limits() const { return limits_; }
   // How a constant of rank 2 lies on the device.
   WeightLayout Layout(const sdk::Value& w) const {
-    return WeightLayout::Make(*FindFormat(w.packing()), w.fixed(0), w.fixed(1), limits_.max_range_bytes);
+    return WeightLayout::Make(*FindFormat(w.packing()), w.fixed(0), w.fixed(1), limits_.max_part_bytes);
   }
 
   void BeginOp(uint32_t op_index) { op_index_ = op_index; }

@@ -4,40 +4,52 @@
 #include <string>
 #include <vector>
 
+#include "backends/sdk/arrays.h"
+#include "backends/sdk/graph.h"
 #include "backends/sdk/host_device.h"
+#include "backends/sdk/work.h"
 
-// Where the values of a program are in host memory: what prepare fixes (constants, capacities, places in the
-// workspace) and what each submission brings (sizes, bindings), checked once here for every host-executing backend.
+// Where the values of a program are: what prepare fixes (constants, capacities, places in the workspace) and what each
+// submission brings (sizes, bindings), checked once here for every backend.
 namespace concord::sdk {
 inline namespace v0 {
 
-class HostBindings {
+// BufferClass is the device's sdk::Buffer, with Status CheckRange(offset_bytes, size_bytes); ConstantClass its
+// sdk::Constant, with desc(): the description that it was made from.
+template <typename BufferClass, typename ConstantClass>
+class ValueBindings {
  public:
+  // Memory of a value; both null for what nothing reads.
+  struct Place {
+    BufferClass* buffer = nullptr;
+    const ConstantClass* constant = nullptr;
+    uint64_t offset_bytes = 0;
+  };
+
   // `graph` outlives this. INVALID_ARGUMENT when a capacity or a constant is missing, or is of another type or size.
-  static Result<HostBindings> Make(const Graph& graph, const concord_prepare_args& args) {
-    HostBindings made;
-    made.graph_ = &graph;
-    ArrayView<uint64_t>(args.value_offsets).CopyTo(&made.offsets_);
-    made.offsets_.resize(graph.n_values(), CONCORD_NO_OFFSET);
-    made.planned_bytes_ = args.planned_bytes;
-    made.IndexSlots();
-    Status status = made.ReadSymbols(ArrayView<concord_symbol_value>(args.capacities), nullptr, &made.capacities_);
+  Status Init(const Graph& graph, const concord_prepare_args& args) {
+    graph_ = &graph;
+    ArrayView<uint64_t>(args.value_offsets).CopyTo(&offsets_);
+    offsets_.resize(graph.n_values(), CONCORD_NO_OFFSET);
+    planned_bytes_ = args.planned_bytes;
+    IndexSlots();
+    Status status = ReadSymbols(ArrayView<concord_symbol_value>(args.capacities), nullptr, &capacities_);
     if (!status.ok()) return status;
-    made.fixed_.assign(made.slot_values_.size(), concord_binding{});
+    fixed_.assign(slot_values_.size(), concord_binding{});
     for (const concord_binding b : ArrayView<concord_binding>(args.bindings)) {
-      status = made.CheckBinding(b, made.capacities_);
+      status = CheckBinding(b, capacities_);
       if (!status.ok()) return status;
-      if (b.role != CONCORD_ROLE_WORKSPACE) made.fixed_[b.slot] = b;
+      if (b.role != CONCORD_ROLE_WORKSPACE) fixed_[b.slot] = b;
     }
-    status = made.CheckPlan();
+    status = CheckPlan();
     if (!status.ok()) return status;
-    status = made.CheckConstants();
+    status = CheckConstants();
     if (!status.ok()) return status;
-    made.step_symbols_ = made.capacities_;
-    made.data_.assign(graph.n_values(), nullptr);
-    made.checked_symbols_.reserve(graph.n_symbols());
-    made.checked_slots_.reserve(made.slot_values_.size());
-    return made;
+    step_symbols_ = capacities_;
+    places_.assign(graph.n_values(), Place{});
+    checked_symbols_.reserve(graph.n_symbols());
+    checked_slots_.reserve(slot_values_.size());
+    return Ok();
   }
 
   // Whether a submission brings everything, large enough for its sizes. On the submitting thread, of which a device
@@ -77,31 +89,28 @@ class HostBindings {
   void Begin(const Work& work) {
     step_symbols_.assign(capacities_.begin(), capacities_.end());
     for (const concord_symbol_value& v : work.values) step_symbols_[v.symbol] = v.value;
-    scratch_ = nullptr;
-    for (uint32_t slot = 0; slot < slot_values_.size(); ++slot) Place(slot, fixed_[slot]);
-    char* workspace = nullptr;
+    workspace_ = Place{};
+    for (uint32_t slot = 0; slot < slot_values_.size(); ++slot) Put(slot, fixed_[slot]);
     for (const concord_binding& b : work.bindings) {
       if (b.role == CONCORD_ROLE_WORKSPACE) {
-        workspace = HostBufferOf(b.buffer)->data() + b.offset_bytes;
+        workspace_ = Place{BufferOf(b.buffer), nullptr, b.offset_bytes};
       } else {
-        Place(b.slot, b);
+        Put(b.slot, b);
       }
     }
-    if (workspace != nullptr) scratch_ = workspace + planned_bytes_;
-    for (uint32_t v = 0; v < data_.size(); ++v) {
+    for (uint32_t v = 0; v < places_.size(); ++v) {
       const uint32_t alias = alias_[v];
       if (alias != CONCORD_NONE) {
-        data_[v] = data_[alias];
-      } else if (offsets_[v] != CONCORD_NO_OFFSET && workspace != nullptr) {
-        data_[v] = workspace + offsets_[v];
+        places_[v] = places_[alias];
+      } else if (offsets_[v] != CONCORD_NO_OFFSET && workspace_.buffer != nullptr) {
+        places_[v] = Place{workspace_.buffer, nullptr, workspace_.offset_bytes + offsets_[v]};
       }
     }
   }
 
   const Graph& graph() const { return *graph_; }
-  char* data(uint32_t value) const { return data_[value]; }  // null for CONCORD_NONE's and unused values
-  // What lies behind the planned part of the workspace: the backend's own.
-  char* scratch() const { return scratch_; }
+  const Place& place(uint32_t value) const { return places_[value]; }
+  const Place& workspace() const { return workspace_; }  // no buffer when the submission needs none
   uint64_t planned_bytes() const { return planned_bytes_; }
   uint64_t offset(uint32_t value) const { return offsets_[value]; }
 
@@ -116,14 +125,26 @@ class HostBindings {
     return count;
   }
 
+  // The value whose storage this one shares; itself when it has storage of its own.
+  uint32_t root(uint32_t value) const { return alias_[value] == CONCORD_NONE ? value : alias_[value]; }
+  // Bytes of a value in this step, and at capacity.
+  uint64_t bytes(uint32_t value) const {
+    return static_cast<uint64_t>(Bytes(graph_->value(value), step_symbols_));
+  }
+  uint64_t capacity_bytes(uint32_t value) const {
+    return static_cast<uint64_t>(Bytes(graph_->value(value), capacities_));
+  }
+
   // The constant bound to a value of role CONSTANT; null for others.
-  const HostConstant* constant(uint32_t value) const {
+  const ConstantClass* constant(uint32_t value) const {
     const Value v = graph_->value(value);
     if (v.desc.role != CONCORD_ROLE_CONSTANT || v.desc.slot >= fixed_.size()) return nullptr;
-    return static_cast<const HostConstant*>(ObjectOf(fixed_[v.desc.slot].constant));
+    return static_cast<const ConstantClass*>(ObjectOf(fixed_[v.desc.slot].constant));
   }
 
  private:
+  static BufferClass* BufferOf(concord_buffer* handle) { return static_cast<BufferClass*>(ObjectOf(handle)); }
+
   static int64_t Extent(const concord_dim& dim, const std::vector<int64_t>& symbols) {
     return dim.value + (dim.symbol == CONCORD_NONE ? 0 : symbols[dim.symbol]);
   }
@@ -189,7 +210,7 @@ class HostBindings {
   Status CheckBinding(const concord_binding& b, const std::vector<int64_t>& symbols) const {
     if (b.role == CONCORD_ROLE_WORKSPACE) {
       if (b.buffer == nullptr) return Error(CONCORD_INVALID_ARGUMENT, "the workspace binding has no buffer");
-      return HostBufferOf(b.buffer)->CheckRange(b.offset_bytes, b.size_bytes);
+      return BufferOf(b.buffer)->CheckRange(b.offset_bytes, b.size_bytes);
     }
     if (b.slot >= slot_values_.size() || slot_values_[b.slot] == CONCORD_NONE) {
       return Error(CONCORD_INVALID_ARGUMENT, "slot ", b.slot, " is bound, but the program has no such slot");
@@ -208,7 +229,7 @@ class HostBindings {
     if (want < 0 || static_cast<uint64_t>(want) > b.size_bytes) {
       return Error(CONCORD_INVALID_ARGUMENT, "'", value.name(), "' is bound to ", b.size_bytes, " bytes, want ", want);
     }
-    return HostBufferOf(b.buffer)->CheckRange(b.offset_bytes, b.size_bytes);
+    return BufferOf(b.buffer)->CheckRange(b.offset_bytes, b.size_bytes);
   }
 
   Status CheckPlan() const {
@@ -234,7 +255,7 @@ class HostBindings {
       if (fixed_[slot].constant == nullptr) {
         return Error(CONCORD_INVALID_ARGUMENT, "no constant is bound to '", value.name(), "' (slot ", slot, ")");
       }
-      const auto& desc = static_cast<const HostConstant*>(ObjectOf(fixed_[slot].constant))->desc();
+      const auto& desc = static_cast<const ConstantClass*>(ObjectOf(fixed_[slot].constant))->desc();
       const int64_t want = Bytes(value, capacities_);
       if (FromC(desc.type.packing) != value.packing() || want < 0 ||
           desc.host_size_bytes < static_cast<uint64_t>(want)) {
@@ -245,13 +266,13 @@ class HostBindings {
     return Ok();
   }
 
-  void Place(uint32_t slot, const concord_binding& b) {
+  void Put(uint32_t slot, const concord_binding& b) {
     const uint32_t value = slot_values_[slot];
     if (value == CONCORD_NONE) return;
     if (b.constant != nullptr) {
-      data_[value] = const_cast<char*>(static_cast<const HostConstant*>(ObjectOf(b.constant))->data());
+      places_[value] = Place{nullptr, static_cast<const ConstantClass*>(ObjectOf(b.constant)), 0};
     } else if (b.buffer != nullptr) {
-      data_[value] = HostBufferOf(b.buffer)->data() + b.offset_bytes;
+      places_[value] = Place{BufferOf(b.buffer), nullptr, b.offset_bytes};
     }
   }
 
@@ -263,8 +284,39 @@ class HostBindings {
   std::vector<int64_t> capacities_, step_symbols_;
   std::vector<int64_t> checked_symbols_;  // room for Check
   std::vector<char> checked_slots_;
-  std::vector<char*> data_;  // by value, of the present step
+  std::vector<Place> places_;  // by value, of the present step
+  Place workspace_;
   uint64_t planned_bytes_ = 0;
+};
+
+// The same in host memory, by address.
+class HostBindings : public ValueBindings<HostBuffer, HostConstant> {
+ public:
+  static Result<HostBindings> Make(const Graph& graph, const concord_prepare_args& args) {
+    HostBindings made;
+    Status status = made.Init(graph, args);
+    if (!status.ok()) return status;
+    made.data_.assign(graph.n_values(), nullptr);
+    return made;
+  }
+
+  void Begin(const Work& work) {
+    ValueBindings::Begin(work);
+    for (uint32_t v = 0; v < data_.size(); ++v) data_[v] = Address(place(v));
+    scratch_ = workspace().buffer == nullptr ? nullptr : Address(workspace()) + planned_bytes();
+  }
+
+  char* data(uint32_t value) const { return data_[value]; }  // null for CONCORD_NONE's and unused values
+  // What lies behind the planned part of the workspace: the backend's own.
+  char* scratch() const { return scratch_; }
+
+ private:
+  static char* Address(const Place& place) {
+    if (place.constant != nullptr) return const_cast<char*>(place.constant->data());
+    return place.buffer == nullptr ? nullptr : place.buffer->data() + place.offset_bytes;
+  }
+
+  std::vector<char*> data_;  // by value, of the present step
   char* scratch_ = nullptr;
 };
 

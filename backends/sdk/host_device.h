@@ -11,6 +11,7 @@
 #include "backends/sdk/arrays.h"
 #include "backends/sdk/inline_queue.h"
 #include "backends/sdk/objects.h"
+#include "backends/sdk/queue_calls.h"
 #include "backends/sdk/status.h"
 #include "concord/plugin.h"
 
@@ -183,53 +184,10 @@ class HostDevice : public Device, private WorkExecutor {
     return HostConstant::Make(host_, &memory_, desc);
   }
 
-  Status Submit(const concord_submit_args& args) override {
-    Status status = CheckQueue(args.queue_index);
-    if (!status.ok()) return status;
-    if (args.prepared == nullptr) return Error(CONCORD_INVALID_ARGUMENT, "submit without a prepared program");
-    return queue_.Push(args.waits, args.signals, [&](Work* work) {
-      work->kind = Work::Kind::kSubmit;
-      work->prepared = ObjectOf(args.prepared);
-      ArrayView<concord_symbol_value>(args.values).CopyTo(&work->values);
-      ArrayView<concord_binding>(args.bindings).CopyTo(&work->bindings);
-      return static_cast<HostPrepared*>(work->prepared)->Check(*work);
-    });
-  }
-
-  Status Copy(const concord_copy_args& args) override {
-    Status status = CheckQueue(args.queue_index);
-    if (!status.ok()) return status;
-    if (args.source == nullptr || args.target == nullptr)
-      return Error(CONCORD_INVALID_ARGUMENT, "copy without buffers");
-    return queue_.Push(args.waits, args.signals, [&](Work* work) {
-      work->kind = Work::Kind::kCopy;
-      work->copy = args;
-      Status source = HostBufferOf(args.source)->CheckRange(args.source_offset_bytes, args.size_bytes);
-      return source.ok() ? HostBufferOf(args.target)->CheckRange(args.target_offset_bytes, args.size_bytes) : source;
-    });
-  }
-
-  Status Fill(const concord_fill_args& args) override {
-    Status status = CheckQueue(args.queue_index);
-    if (!status.ok()) return status;
-    if (args.target == nullptr) return Error(CONCORD_INVALID_ARGUMENT, "fill without a buffer");
-    if (args.size_bytes % 4 != 0)
-      return Error(CONCORD_INVALID_ARGUMENT, "fill of ", args.size_bytes, " bytes: want a multiple of 4");
-    return queue_.Push(args.waits, args.signals, [&](Work* work) {
-      work->kind = Work::Kind::kFill;
-      work->fill = args;
-      return HostBufferOf(args.target)->CheckRange(args.offset_bytes, args.size_bytes);
-    });
-  }
-
-  Status Barrier(const concord_barrier_args& args) override {
-    Status status = CheckQueue(args.queue_index);
-    if (!status.ok()) return status;
-    return queue_.Push(args.waits, args.signals, [](Work* work) {
-      work->kind = Work::Kind::kBarrier;
-      return Ok();
-    });
-  }
+  Status Submit(const concord_submit_args& args) override { return calls_.Submit(args); }
+  Status Copy(const concord_copy_args& args) override { return calls_.Copy(args); }
+  Status Fill(const concord_fill_args& args) override { return calls_.Fill(args); }
+  Status Barrier(const concord_barrier_args& args) override { return calls_.Barrier(args); }
 
   bool Busy() override { return queue_.Busy(); }
 
@@ -243,11 +201,6 @@ class HostDevice : public Device, private WorkExecutor {
   MemoryCount* memory() { return &memory_; }
 
  private:
-  static Status CheckQueue(uint32_t index) {
-    if (index == 0) return Ok();
-    return Error(CONCORD_INVALID_ARGUMENT, "queue ", index, " of a device with one queue");
-  }
-
   Status Execute(const Work& work) override {
     Status status = BeforeExecute();
     if (!status.ok()) return status;
@@ -275,6 +228,7 @@ class HostDevice : public Device, private WorkExecutor {
   InlineScheduler* scheduler_;
   MemoryCount memory_;
   InlineQueue queue_;
+  QueueCalls<HostBuffer, HostPrepared, InlineQueue> calls_{&queue_};
 };
 
 }  // namespace v0

@@ -12,26 +12,13 @@
 #include "backends/sdk/objects.h"
 #include "backends/sdk/status.h"
 #include "backends/sdk/timeline.h"
+#include "backends/sdk/work.h"
 #include "concord/plugin.h"
 
 // The queue of a device with CONCORD_DEVICE_EXECUTES_IN_WAIT: submitting only stores the work, and a thread that waits
 // for a semaphore executes what is ready, so that a step costs no thread switch.
 namespace concord::sdk {
 inline namespace v0 {
-
-// One queued piece of work. Recycled with its vectors' capacity: a steady stream of submissions allocates nothing.
-struct Work {
-  enum class Kind { kSubmit, kCopy, kFill, kBarrier };
-
-  Kind kind = Kind::kBarrier;
-  Prepared* prepared = nullptr;
-  std::vector<concord_symbol_value> values;
-  std::vector<concord_binding> bindings;
-  concord_copy_args copy{};
-  concord_fill_args fill{};
-  std::vector<concord_point> waits;
-  std::vector<concord_point> signals;
-};
 
 class WorkExecutor {
  public:
