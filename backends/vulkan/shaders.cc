@@ -1,0 +1,18 @@
+#include "backends/vulkan/shaders.h"
+
+namespace concord::vulkan {
+namespace {
+
+// Arrays of words and a row each, written by the build (CMakeLists.txt).
+#include "backends/vulkan/shaders.inc"
+
+}  // namespace
+
+const Shader* FindShader(std::string_view name, bool subgroups) {
+  for (const Shader& shader : kShaders) {
+    if (shader.subgroups == subgroups && name == shader.name) return &shader;
+  }
+  return nullptr;
+}
+
+}  // namespace concord::vulkan

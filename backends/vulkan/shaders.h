@@ -1,0 +1,20 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+namespace concord::vulkan {
+
+// A kernel of kernels/gpu as SPIR-V, embedded by the build.
+struct Shader {
+  const char* name;  // "norm", "linear_vec.q4_k"
+  bool subgroups;    // the variant with subgroup operations
+  const uint32_t* words;
+  size_t size_bytes;
+};
+
+// Null when there is none.
+const Shader* FindShader(std::string_view name, bool subgroups);
+
+}  // namespace concord::vulkan
