@@ -1,0 +1,49 @@
+#include <utility>
+
+#include "backends/gpu/op_rows.h"
+#include "backends/gpu/ops/kv_state.h"
+#include "backends/gpu/ops/launches.h"
+#include "concord/ops.h"
+
+namespace concord::gpu {
+namespace {
+
+constexpr int64_t kQ8_0Elems = 64;  // two blocks, because one ends in the middle of a word
+
+sdk::Support Query(const sdk::Op& op) {
+  Checks checks(op);
+  const sdk::Value k = op.input(CONCORD_KV_APPEND_IN_K), v = op.input(CONCORD_KV_APPEND_IN_V),
+                   k_cache = op.input(CONCORD_KV_APPEND_IN_K_CACHE), v_cache = op.input(CONCORD_KV_APPEND_IN_V_CACHE);
+  checks.Inputs({CONCORD_KV_APPEND_IN_K, CONCORD_KV_APPEND_IN_V}).Int32({CONCORD_KV_APPEND_IN_SLOTS}).Attributes({});
+  KvState::Check(k_cache, kQ8_0Elems, &checks);
+  KvState::Check(v_cache, kQ8_0Elems, &checks);
+  if (checks.ok()) {
+    checks.Need(k.rank() == 3 && v.rank() == 3 && k.fixed(1) == k_cache.fixed(1) && k.fixed(2) == k_cache.fixed(3) &&
+                    v.fixed(1) == v_cache.fixed(1) && v.fixed(2) == v_cache.fixed(3) && k.fixed(1) == v.fixed(1) &&
+                    k_cache.fixed(2) == v_cache.fixed(2),
+                "keys and values that do not fit the state");
+  }
+  return checks.Answer();
+}
+
+sdk::Result<bool> Compile(const sdk::Op& op, LaunchBuilder& builder) {
+  for (const auto& [in, state] : {std::pair(CONCORD_KV_APPEND_IN_K, CONCORD_KV_APPEND_IN_K_CACHE),
+                                  std::pair(CONCORD_KV_APPEND_IN_V, CONCORD_KV_APPEND_IN_V_CACHE)}) {
+    const sdk::Value x = op.input(in), cache = op.input(state);
+    const uint32_t type = KvState::TypeOf(cache);
+    const int64_t elems = type == KvState::kQ8_0 ? kQ8_0Elems : type == 0 ? 1 : 2;  // an invocation
+    builder.Add(
+        FlatLaunch(builder, "kv_append", {{"KV_TYPE", type}},
+                   {Arg::In(x.index), Arg::In(op.input_index(CONCORD_KV_APPEND_IN_SLOTS)), Arg::Out(cache.index)},
+                   Size::Elems(x, 0, 2).Times(x.fixed(2) / elems),
+                   {Word::U(x.fixed(1)), Word::U(x.fixed(2)), Word::U(cache.fixed(2)),
+                    Word::Of(Size::Elems(cache, 0, 1).Times(cache.fixed(2)))}));
+  }
+  return true;
+}
+
+}  // namespace
+
+CONCORD_GPU_OP(kv_append, CONCORD_OP_KV_APPEND, CONCORD_OP_KV_APPEND_VERSION, Query, Compile);
+
+}  // namespace concord::gpu

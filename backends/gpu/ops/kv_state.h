@@ -1,0 +1,37 @@
+#pragma once
+
+#include <iterator>
+#include <string_view>
+
+#include "backends/gpu/checks.h"
+
+namespace concord::gpu {
+
+// Paged state of layout kv.paged/1: [n_blocks, n_kv_heads, block_tokens, d].
+struct KvState {
+  // KV_TYPE of the kernels is the place in this list.
+  static constexpr std::string_view kTypes[] = {"f32", "f16", "bf16", "q8_0"};
+  static constexpr uint32_t kQ8_0 = 3;
+
+  static uint32_t TypeOf(const sdk::Value& v) {
+    uint32_t type = 0;
+    while (type < std::size(kTypes) && v.packing() != kTypes[type]) ++type;
+    return type;
+  }
+
+  // Kernels read and write whole words: two halves or, of q8_0, `q8_0_elems` together.
+  static void Check(const sdk::Value& v, int64_t q8_0_elems, Checks* checks) {
+    const std::string_view layout = sdk::FromC(v.desc.layout);
+    checks
+        ->Need(v.rank() == 4 && v.fixed(1) > 0 && v.fixed(2) > 0 && v.fixed(3) > 0,
+               "state without fixed heads, block or width")
+        .Need(layout.empty() || layout == "kv.paged/1", sdk::Cat("state of layout ", layout))
+        .Need(TypeOf(v) < std::size(kTypes), sdk::Cat("state of type ", v.packing()));
+    if (!checks->ok()) return;
+    const int64_t multiple = TypeOf(v) == kQ8_0 ? q8_0_elems : TypeOf(v) == 0 ? 1 : 2;
+    checks->Need(v.fixed(3) % multiple == 0,
+                 sdk::Cat("state of ", v.packing(), " of width ", v.fixed(3), ", want a multiple of ", multiple));
+  }
+};
+
+}  // namespace concord::gpu
