@@ -13,6 +13,8 @@
 #define UNROLL
 #define RSQRT(x) rsqrt(x)
 #define BARRIER barrier(CLK_LOCAL_MEM_FENCE)
+#define ATOMIC_AND(buffer_, i, bits) atomic_and(&buffer_[i], bits)
+#define ATOMIC_OR(buffer_, i, bits) atomic_or(&buffer_[i], bits)
 
 #define LOCAL_ID ((uint)get_local_id(0))
 #define GROUP ((uint)(get_group_id(1) * get_num_groups(0) + get_group_id(0)))

@@ -24,6 +24,8 @@
 #define UNROLL [[unroll]]
 #define RSQRT(x) inversesqrt(x)
 #define BARRIER barrier()
+#define ATOMIC_AND(buffer_, i, bits) atomicAnd(buffer_[i], bits)
+#define ATOMIC_OR(buffer_, i, bits) atomicOr(buffer_[i], bits)
 
 #define LOCAL_ID gl_LocalInvocationID.x
 #define GROUP (gl_WorkGroupID.y * gl_NumWorkGroups.x + gl_WorkGroupID.x)

@@ -75,8 +75,8 @@ sdk::Support Query(const sdk::Op& op) {
       .Int32({CONCORD_ATTENTION_IN_BLOCK_TABLE, CONCORD_ATTENTION_IN_Q_START, CONCORD_ATTENTION_IN_KV_LEN})
       .Attributes({CONCORD_ATTENTION_ATTR_SCALE, CONCORD_ATTENTION_ATTR_SOFTCAP, CONCORD_ATTENTION_ATTR_WINDOW,
                    CONCORD_ATTENTION_ATTR_CHUNK});
-  KvState::Check(k, 32, &checks);
-  KvState::Check(v, 32, &checks);
+  KvState::Check(k, &checks);
+  KvState::Check(v, &checks);
   if (checks.ok()) {
     checks.Need(q.rank() == 3 && y.rank() == 3 && table.rank() == 2, "these ranks");
   }

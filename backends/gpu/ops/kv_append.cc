@@ -8,15 +8,20 @@
 namespace concord::gpu {
 namespace {
 
-constexpr int64_t kQ8_0Elems = 64;  // two blocks, because one ends in the middle of a word
+// Elements an invocation: a word; two blocks of q8_0 where rows have them in pairs, because one ends in mid-word.
+int64_t ElemsOf(const sdk::Value& cache) {
+  const uint32_t type = KvState::TypeOf(cache);
+  if (type == KvState::kQ8_0) return cache.fixed(3) % 64 == 0 ? 64 : 32;
+  return type == 0 ? 1 : 2;
+}
 
 sdk::Support Query(const sdk::Op& op) {
   Checks checks(op);
   const sdk::Value k = op.input(CONCORD_KV_APPEND_IN_K), v = op.input(CONCORD_KV_APPEND_IN_V),
                    k_cache = op.input(CONCORD_KV_APPEND_IN_K_CACHE), v_cache = op.input(CONCORD_KV_APPEND_IN_V_CACHE);
   checks.Inputs({CONCORD_KV_APPEND_IN_K, CONCORD_KV_APPEND_IN_V}).Int32({CONCORD_KV_APPEND_IN_SLOTS}).Attributes({});
-  KvState::Check(k_cache, kQ8_0Elems, &checks);
-  KvState::Check(v_cache, kQ8_0Elems, &checks);
+  KvState::Check(k_cache, &checks);
+  KvState::Check(v_cache, &checks);
   if (checks.ok()) {
     checks.Need(k.rank() == 3 && v.rank() == 3 && k.fixed(1) == k_cache.fixed(1) && k.fixed(2) == k_cache.fixed(3) &&
                     v.fixed(1) == v_cache.fixed(1) && v.fixed(2) == v_cache.fixed(3) && k.fixed(1) == v.fixed(1) &&
@@ -30,10 +35,9 @@ sdk::Result<bool> Compile(const sdk::Op& op, LaunchBuilder& builder) {
   for (const auto& [in, state] : {std::pair(CONCORD_KV_APPEND_IN_K, CONCORD_KV_APPEND_IN_K_CACHE),
                                   std::pair(CONCORD_KV_APPEND_IN_V, CONCORD_KV_APPEND_IN_V_CACHE)}) {
     const sdk::Value x = op.input(in), cache = op.input(state);
-    const uint32_t type = KvState::TypeOf(cache);
-    const int64_t elems = type == KvState::kQ8_0 ? kQ8_0Elems : type == 0 ? 1 : 2;  // an invocation
+    const int64_t elems = ElemsOf(cache);
     builder.Add(
-        FlatLaunch(builder, "kv_append", {{"KV_TYPE", type}},
+        FlatLaunch(builder, "kv_append", {{"KV_TYPE", KvState::TypeOf(cache)}, {"ELEMS", static_cast<uint32_t>(elems)}},
                    {Arg::In(x.index), Arg::In(op.input_index(CONCORD_KV_APPEND_IN_SLOTS)), Arg::Out(cache.index)},
                    Size::Elems(x, 0, 2).Times(x.fixed(2) / elems),
                    {Word::U(x.fixed(1)), Word::U(x.fixed(2)), Word::U(cache.fixed(2)),

@@ -19,8 +19,8 @@ struct KvState {
     return type;
   }
 
-  // Kernels read and write whole words: two halves or, of q8_0, `q8_0_elems` together.
-  static void Check(const sdk::Value& v, int64_t q8_0_elems, Checks* checks) {
+  // Kernels read and write two halves of a word together, and whole blocks.
+  static void Check(const sdk::Value& v, Checks* checks) {
     const std::string_view layout = sdk::FromC(v.desc.layout);
     checks
         ->Need(v.rank() == 4 && v.fixed(1) > 0 && v.fixed(2) > 0 && v.fixed(3) > 0,
@@ -28,7 +28,7 @@ struct KvState {
         .Need(layout.empty() || layout == "kv.paged/1", sdk::Cat("state of layout ", layout))
         .Need(TypeOf(v) < std::size(kTypes), sdk::Cat("state of type ", v.packing()));
     if (!checks->ok()) return;
-    const int64_t multiple = TypeOf(v) == kQ8_0 ? q8_0_elems : TypeOf(v) == 0 ? 1 : 2;
+    const int64_t multiple = TypeOf(v) == kQ8_0 ? 32 : TypeOf(v) == 0 ? 1 : 2;
     checks->Need(v.fixed(3) % multiple == 0,
                  sdk::Cat("state of ", v.packing(), " of width ", v.fixed(3), ", want a multiple of ", multiple));
   }
