@@ -177,6 +177,24 @@ std::vector<OpCase> CasesAttention() {
   cases.push_back(PagedCase("sinks", {{7, 30}, {1, 60}}, {4, 2, 32, 32}, 16, "f32", {{"window", int64_t{9}}}, true));
   cases.push_back(PagedCase("softcap_scale", {{7, 30}}, {4, 2, 32, 32}, 16, "f32", {{"softcap", 5.0}, {"scale", 2.5}}));
   cases.push_back(PagedCase("idle_sequence", {{0, 12}, {2, 9}}, {4, 2, 32, 32}, 16, "f32"));
+  for (const char* type : {"f16", "q8_0"}) {
+    cases.push_back(PagedCase(absl::StrCat("d256_", type), {{1, 600}, {30, 60}}, {4, 2, 256, 256}, 32, type));
+    cases.push_back(PagedCase(absl::StrCat("20_heads_a_kv_", type), {{2, 300}, {1, 1}, {30, 70}}, {40, 2, 64, 32}, 16,
+                              type, {{"softcap", 5.0}}, true));
+  }
+  // Long enough to be split, with everything that masks.
+  const std::vector<Seq> batch = {{1, 300}, {1, 257}, {1, 256}, {1, 1}, {0, 7}, {1, 99}};
+  cases.push_back(PagedCase("batch_window", batch, {8, 2, 64, 64}, 16, "f16", {{"window", int64_t{270}}}, true));
+  cases.push_back(PagedCase("batch_chunk", batch, {8, 2, 64, 64}, 16, "f16", {{"chunk", int64_t{100}}}, true));
+  cases.push_back(PagedCase("long_mha", {{1, 1900}}, {4, 4, 128, 128}, 64, "f16"));
+  for (const int64_t n : {3, 30}) {  // rows of q before and behind all sequences
+    OpCase padded = PagedCase(absl::StrCat("padded_", n), {{n, 300}, {2, 9}}, {4, 2, 32, 32}, 16, "f32");
+    for (auto& input : padded.inputs) {
+      if (input.slot == "q") input.dims[0] += 9;
+      if (input.slot == "q_start") input.fill = FillGiven({4, 4 + n, 6 + n});
+    }
+    cases.push_back(std::move(padded));
+  }
   cases.push_back(PagedCase("no_rows", {{0, 12}}, {4, 2, 32, 32}, 16, "f32"));
   return cases;
 }

@@ -29,7 +29,7 @@ double ToleranceEmbed(const OpCase&) { return 4 * kEpsF32; }
 
 std::vector<OpCase> CasesEmbed() {
   std::vector<OpCase> cases;
-  for (const char* type : {"f32", "f16", "bf16", "q8_0", "q4_0", "q4_k", "q6_k"}) {
+  for (const char* type : {"f32", "f16", "bf16", "q8_0", "q4_0", "q4_k", "q6_k", "mxfp4"}) {
     cases.push_back({"embed",
                      absl::StrCat(type, "_5x256"),
                      {},

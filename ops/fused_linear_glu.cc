@@ -13,7 +13,7 @@ double ToleranceLinearGlu(const OpCase& c) { return 3 * DotTolerance(c.dim("w_ga
 std::vector<OpCase> CasesLinearGlu() {
   std::vector<OpCase> cases;
   for (const char* type : {"f32", "f16", "bf16", "q8_0", "q4_0", "q4_k", "q6_k"}) {
-    for (int64_t n : {1, 5}) {
+    for (int64_t n : {1, 5, 9, 40}) {
       for (const char* arithmetic : {"f32", "int8/32"}) {
         const bool int8 = arithmetic[0] == 'i';
         if (int8 && packing::Find(type)->block_elems == 1) continue;

@@ -51,6 +51,17 @@ std::vector<OpCase> CasesKvAppend() {
                      "f32",
                      "kv.paged/1"});
   }
+  // Rows of q8_0 whose bytes are no whole words, and neighbours written in one step.
+  for (int64_t d : {32, 96}) {
+    cases.push_back(
+        {"kv_append",
+         absl::StrCat("q8_0_7x3x", d),
+         {},
+         {In("k", {7, 3, d}), In("v", {7, 3, d}), In("k_cache", {4, 3, 5, d}, "q8_0"),
+          In("v_cache", {4, 3, 5, d}, "q8_0"), In("slots", {7}, "i32", FillGiven({0, 1, 2, 3, 11, -1, 19}))},
+         "f32",
+         "kv.paged/1"});
+  }
   cases.push_back({"kv_append",
                    "odd",
                    {},

@@ -80,6 +80,8 @@ std::vector<OpCase> CasesLinear() {
       {"linear", "f32_1x64x33", {}, {In("x", {1, 64}), In("w", {33, 64})}},
       {"linear", "f32_7x333x65_bias", {}, {In("x", {7, 333}), In("w", {65, 333}), In("bias", {65})}},
       {"linear", "f32_3x1x5", {}, {In("x", {3, 1}), In("w", {5, 1})}},
+      {"linear", "f32_90x41x70_bias", {}, {In("x", {90, 41}), In("w", {70, 41}), In("bias", {70})}},
+      {"linear", "q4_k_3x4096x70_bias", {}, {In("x", {3, 4096}), In("w", {70, 4096}, "q4_k"), In("bias", {70})}},
       {"linear", "f32_heads", {{"heads", int64_t{4}}}, {In("x", {5, 4, 24}), In("w", {64, 96})}},
       {"linear", "f32_no_rows", {}, {In("x", {0, 64}), In("w", {33, 64})}},
   };
@@ -88,7 +90,7 @@ std::vector<OpCase> CasesLinear() {
   for (int32_t i = 0; i < count; ++i) {
     const std::string type = all[i]->name;
     if (all[i]->gguf_type < 0 || (type[0] == 'i' && type.size() < 4)) continue;  // not a weight type
-    for (int64_t n : {1, 2, 5, 34}) {
+    for (int64_t n : {1, 2, 5, 9, 34, 70}) {
       const int64_t in = type == "f32" || type == "f16" || type == "bf16" ? 515 : 768, out = 67;
       for (const char* arithmetic : {"f32", "int8/32"}) {
         if (std::string(arithmetic) == "int8/32" && all[i]->block_elems == 1) continue;

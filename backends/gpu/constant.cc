@@ -52,12 +52,8 @@ sdk::Result<std::unique_ptr<sdk::Constant>> Constant::Make(Driver& driver, const
   made->desc_.type.packing = sdk::ToC(made->packing_);
   made->desc_.name = {nullptr, 0};
   made->desc_.host_data = nullptr;
-  sdk::Status status =
-      desc.rank == 2 ? made->MakeMatrix(driver, host, desc) : made->MakeArray(driver, desc);
-  if (!status.ok()) {
-    status.message = sdk::Cat("constant ", desc.name, ": ", status.message);
-    return status;
-  }
+  sdk::Status status = desc.rank == 2 ? made->MakeMatrix(driver, host, desc) : made->MakeArray(driver, desc);
+  if (!status.ok()) return status;
   return std::unique_ptr<sdk::Constant>(std::move(made));
 }
 
@@ -66,9 +62,9 @@ sdk::Status Constant::MakeMatrix(Driver& driver, const sdk::Host& host, const co
   if (format == nullptr) return sdk::Error(CONCORD_INVALID_ARGUMENT, "no kernel reads matrices of ", packing_);
   const int64_t rows = desc.dims[0], cols = desc.dims[1];
   const uint64_t row_bytes = static_cast<uint64_t>(cols) / format->block_elems * format->block_bytes;
-  const bool whole = rows >= 0 && cols >= 0 && cols % format->block_elems == 0 && desc.row_stride_bytes >= row_bytes &&
-                     (rows == 0 || desc.host_size_bytes >=
-                                       static_cast<uint64_t>(rows - 1) * desc.row_stride_bytes + row_bytes);
+  const bool whole =
+      rows >= 0 && cols >= 0 && cols % format->block_elems == 0 && desc.row_stride_bytes >= row_bytes &&
+      (rows == 0 || desc.host_size_bytes >= static_cast<uint64_t>(rows - 1) * desc.row_stride_bytes + row_bytes);
   if (!whole) {
     return sdk::Error(CONCORD_INVALID_ARGUMENT, rows, " rows of ", cols, " elements, ", desc.row_stride_bytes,
                       " bytes apart, do not lie in ", desc.host_size_bytes, " bytes of ", packing_);
@@ -79,10 +75,10 @@ sdk::Status Constant::MakeMatrix(Driver& driver, const sdk::Host& host, const co
     sdk::Result<std::unique_ptr<Buffer>> buffer = driver.NewBuffer(CONCORD_BUFFER_DEVICE, part.bytes);
     if (!buffer.ok()) return buffer.status();
     words.assign(part.bytes / 4, 0);
-    Repack repack{&layout_, &part,
-                  static_cast<const uint8_t*>(desc.host_data) +
-                      static_cast<uint64_t>(part.row_begin) * desc.row_stride_bytes,
-                  desc.row_stride_bytes, words.data()};
+    Repack repack{
+        &layout_, &part,
+        static_cast<const uint8_t*>(desc.host_data) + static_cast<uint64_t>(part.row_begin) * desc.row_stride_bytes,
+        desc.row_stride_bytes, words.data()};
     host.ParallelRun(host.WorkerCount(), &Repack::Run, &repack);
     sdk::Status status = driver.Upload(**buffer, words.data(), part.bytes);
     if (!status.ok()) return status;

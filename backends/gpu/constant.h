@@ -10,8 +10,8 @@
 
 namespace concord::gpu {
 
-// A weight on the device: a matrix in parts as WeightLayout says; anything else as one array of f32, or as it came when its
-// elements are integers.
+// A weight on the device: a matrix in parts as WeightLayout says; anything else as one array of f32, or as it came when
+// its elements are integers.
 class Constant final : public sdk::Constant {
  public:
   // INVALID_ARGUMENT what no kernel reads; RESOURCE_EXHAUSTED. Any thread; `host` lends its threads for the repacking.

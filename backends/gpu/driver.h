@@ -56,7 +56,8 @@ class Driver : public sdk::AsyncDriver {
   sdk::Status Launch(const sdk::Work& work, uint64_t ticket) final;
 
  protected:
-  // One submission each. The dispatches run in order as far as their barriers say; those of earlier tickets come before.
+  // One submission each. The dispatches run in order as far as their barriers say; those of earlier tickets come
+  // before.
   virtual sdk::Status LaunchDispatches(const std::vector<Dispatch>& dispatches, size_t count, uint64_t ticket) = 0;
   virtual sdk::Status LaunchCopy(const BoundRange& from, const BoundRange& to, uint64_t ticket) = 0;
   virtual sdk::Status LaunchFill(const BoundRange& to, uint32_t pattern, uint64_t ticket) = 0;

@@ -7,8 +7,8 @@
 
 #include "backends/sdk/sdk.h"
 
-// What an op becomes on a GPU, whichever language its kernels are in: launches of kernels, as data. A backend compiles the
-// kernels, records the launches and knows nothing of ops.
+// What an op becomes on a GPU, whichever language its kernels are in: launches of kernels, as data. A backend compiles
+// the kernels, records the launches and knows nothing of ops.
 namespace concord::gpu {
 
 // A number that is known when the sizes of a step are: ceil(factor · Π dims / divisor).

@@ -12,8 +12,8 @@ namespace concord::gpu {
 using OpRow = sdk::OpRow<bool, LaunchBuilder>;
 using OpTable = sdk::OpTable<bool, LaunchBuilder>;
 
-// Every op that the kernels of kernels/gpu compute, from the sorted list in backends/gpu/CMakeLists.txt. Of each backend
-// alike: what a device lacks, a launch's condition or another variant of the kernel makes up for.
+// Every op that the kernels of kernels/gpu compute, from the sorted list in backends/gpu/CMakeLists.txt. Of each
+// backend alike: what a device lacks, a launch's condition or another variant of the kernel makes up for.
 const OpTable& Ops();
 
 // In backends/gpu/ops/<word>.cc: CONCORD_GPU_OP(word, name, version, Query, Compile);

@@ -56,7 +56,8 @@ sdk::Status Prepared::CheckSizes() const {
   return sdk::Ok();
 }
 
-// Scratch lives for one op, so that of all ops shares one place; the barriers that this costs are those of the op's inputs.
+// Scratch lives for one op, so that of all ops shares one place; the barriers that this costs are those of the op's
+// inputs.
 void Prepared::PlaceScratch() {
   const uint64_t base = AlignUp(bindings_.planned_bytes(), kAlign);
   uint64_t end = base, at = base;
@@ -94,9 +95,8 @@ sdk::Status Prepared::GetKernels() {
       kernels_.push_back(nullptr);
       continue;
     }
-    sdk::Result<const Kernel*> kernel =
-        driver_->GetKernel(launch.kernel, static_cast<uint32_t>(launch.args.size()),
-                           static_cast<uint32_t>(launch.words.size()));
+    sdk::Result<const Kernel*> kernel = driver_->GetKernel(launch.kernel, static_cast<uint32_t>(launch.args.size()),
+                                                           static_cast<uint32_t>(launch.words.size()));
     if (!kernel.ok()) {
       kernel.status().op_index = launch.op_index;
       return kernel.status();

@@ -20,8 +20,8 @@ class Prepared final : public sdk::Prepared {
 
   // As sdk::ValueBindings.
   sdk::Status Check(const sdk::Work& work) { return bindings_.Check(work, workspace_bytes_); }
-  // The dispatches of a checked submission: the first `*count` of the result, valid until the next call. One thread at a
-  // time; allocates nothing once it has run for every op.
+  // The dispatches of a checked submission: the first `*count` of the result, valid until the next call. One thread at
+  // a time; allocates nothing once it has run for every op.
   const std::vector<Dispatch>& Resolve(const sdk::Work& work, size_t* count);
 
  private:

@@ -6,10 +6,10 @@
 
 namespace concord::gpu {
 
-// How the kernels read a packing: in units of `unit_elems` elements of a row, each of which has `quant_words` 32-bit words
-// of its own and, where the packing has them, a 16-bit scale and a share in the word that `super_units` units have in
-// common. Units are rewritten into this form when a constant is created, so that invocations side by side read words side
-// by side; kernels/gpu/packing/<packing>.inc decodes it.
+// How the kernels read a packing: in units of `unit_elems` elements of a row, each of which has `quant_words` 32-bit
+// words of its own and, where the packing has them, a 16-bit scale and a share in the word that `super_units` units
+// have in common. Units are rewritten into this form when a constant is created, so that invocations side by side read
+// words side by side; kernels/gpu/packing/<packing>.inc decodes it.
 struct WeightFormat {
   const char* packing;
   uint32_t unit_elems;
@@ -25,8 +25,8 @@ struct WeightFormat {
 // Null: no kernel reads this packing.
 const WeightFormat* FindFormat(std::string_view packing);
 
-// Where the rows of a matrix are on the device: in parts that one buffer of a kernel can be bound to, each with its quants,
-// then its scales, then its supers. Rows are padded with zeros to whole units.
+// Where the rows of a matrix are on the device: in parts that one buffer of a kernel can be bound to, each with its
+// quants, then its scales, then its supers. Rows are padded with zeros to whole units.
 struct WeightLayout {
   struct Part {
     int64_t row_begin = 0, rows = 0;
@@ -40,9 +40,10 @@ struct WeightLayout {
   std::vector<Part> parts;
 
   static WeightLayout Make(const WeightFormat& format, int64_t rows, int64_t cols, uint64_t max_part_bytes);
-  // Writes rows [first, first + count) of part `p` from rows of the file that lie `stride_bytes` apart; `row` is the first
-  // of them, `out` the whole part.
-  void Fill(const Part& p, int64_t first, int64_t count, const uint8_t* row, uint64_t stride_bytes, uint32_t* out) const;
+  // Writes rows [first, first + count) of part `p` from rows of the file that lie `stride_bytes` apart; `row` is the
+  // first of them, `out` the whole part.
+  void Fill(const Part& p, int64_t first, int64_t count, const uint8_t* row, uint64_t stride_bytes,
+            uint32_t* out) const;
 };
 
 }  // namespace concord::gpu

@@ -17,10 +17,10 @@
 #include "backends/sdk/timeline.h"
 #include "backends/sdk/work.h"
 
-// The queue of a device that runs work by itself, in the order in which it was launched: the author launches and says when
-// a launch is complete; the border's semaphores, waits before signals, failures and threads are done here. Work that waits
-// only for what the same queue will have signalled by then is launched at once, so that steps follow each other on the
-// device with no host in between.
+// The queue of a device that runs work by itself, in the order in which it was launched: the author launches and says
+// when a launch is complete; the border's semaphores, waits before signals, failures and threads are done here. Work
+// that waits only for what the same queue will have signalled by then is launched at once, so that steps follow each
+// other on the device with no host in between.
 namespace concord::sdk {
 inline namespace v0 {
 
@@ -30,8 +30,8 @@ class AsyncDriver {
   // Puts `work` behind everything launched before, whose writes it sees. Tickets are 1, 2, 3 ... One thread at a time;
   // never waits for the device. After an error nothing of the work may still be running.
   virtual Status Launch(const Work& work, uint64_t ticket) = 0;
-  // Blocks until the launch is complete and its writes can be seen; an error is the work's, or the device's. Called once
-  // for each ticket whose launch was OK, in their order, by one thread.
+  // Blocks until the launch is complete and its writes can be seen; an error is the work's, or the device's. Called
+  // once for each ticket whose launch was OK, in their order, by one thread.
   virtual Status Wait(uint64_t ticket) = 0;
 };
 
@@ -177,8 +177,8 @@ class AsyncQueue {
     return work;
   }
 
-  // OK when every wait is reached, or will be before what is launched now can run; else the failure of one. `ready` false:
-  // neither yet.
+  // OK when every wait is reached, or will be before what is launched now can run; else the failure of one. `ready`
+  // false: neither yet.
   Status WaitsLocked(const Work& work, bool* ready) const {
     *ready = true;
     for (const concord_point& wait : work.waits) {
@@ -261,9 +261,7 @@ class AsyncQueue {
   void CompleteAll() {
     std::unique_lock<std::mutex> lock(scheduler_->monitor_.mutex);
     for (;;) {
-      launched_changed_.wait(lock, [this] {
-        return launched_.empty() ? stop_ : !launched_.front().launching;
-      });
+      launched_changed_.wait(lock, [this] { return launched_.empty() ? stop_ : !launched_.front().launching; });
       if (launched_.empty()) return;
       const uint64_t ticket = launched_.front().ticket;
       Status status = launched_.front().status;

@@ -128,9 +128,7 @@ class ValueBindings {
   // The value whose storage this one shares; itself when it has storage of its own.
   uint32_t root(uint32_t value) const { return alias_[value] == CONCORD_NONE ? value : alias_[value]; }
   // Bytes of a value in this step, and at capacity.
-  uint64_t bytes(uint32_t value) const {
-    return static_cast<uint64_t>(Bytes(graph_->value(value), step_symbols_));
-  }
+  uint64_t bytes(uint32_t value) const { return static_cast<uint64_t>(Bytes(graph_->value(value), step_symbols_)); }
   uint64_t capacity_bytes(uint32_t value) const {
     return static_cast<uint64_t>(Bytes(graph_->value(value), capacities_));
   }

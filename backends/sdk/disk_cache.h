@@ -20,8 +20,8 @@ inline uint64_t Hash(std::string_view bytes, uint64_t seed = 0xcbf29ce484222325u
 }
 
 // Files that may be lost at any time (compiled kernels), below $CONCORD_CACHE_DIR, else $XDG_CACHE_HOME/concord, else
-// ~/.cache/concord; nowhere when none of these is set. Whatever is cut short, of another key or not ours reads as absent; a
-// file that is being written by two processes ends as one of the two. Threads: any.
+// ~/.cache/concord; nowhere when none of these is set. Whatever is cut short, of another key or not ours reads as
+// absent; a file that is being written by two processes ends as one of the two. Threads: any.
 class DiskCache {
  public:
   // `name` is the file's; `key` says what the contents belong to (device, driver, plugin): another key reads as absent.

@@ -6,8 +6,9 @@
 #include "backends/sdk/work.h"
 #include "concord/plugin.h"
 
-// The four queue calls of a device with one queue, checked and put into an InlineQueue or AsyncQueue. BufferClass is the
-// device's sdk::Buffer, with CheckRange(offset_bytes, size_bytes); PreparedClass its sdk::Prepared, with Check(const Work&).
+// The four queue calls of a device with one queue, checked and put into an InlineQueue or AsyncQueue. BufferClass is
+// the device's sdk::Buffer, with CheckRange(offset_bytes, size_bytes); PreparedClass its sdk::Prepared, with
+// Check(const Work&).
 namespace concord::sdk {
 inline namespace v0 {
 

@@ -8,8 +8,8 @@
 namespace concord::sdk {
 inline namespace v0 {
 
-// Ranges of one large piece of memory: first fit, free neighbours merge. What drivers give slowly, in few pieces or with
-// coarse alignment is handed on by it. Threads: one at a time.
+// Ranges of one large piece of memory: first fit, free neighbours merge. What drivers give slowly, in few pieces or
+// with coarse alignment is handed on by it. Threads: one at a time.
 class RangeAllocator {
  public:
   explicit RangeAllocator(uint64_t size) : size_(size) {

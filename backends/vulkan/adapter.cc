@@ -110,8 +110,8 @@ gpu::Limits LimitsOf(const Properties& properties) {
   const VkPhysicalDeviceLimits& theirs = properties.base.properties.limits;
   gpu::Limits limits;
   limits.max_workgroup = 1;
-  while (limits.max_workgroup * 2 <= std::min({theirs.maxComputeWorkGroupInvocations, theirs.maxComputeWorkGroupSize[0],
-                                               1024u})) {
+  while (limits.max_workgroup * 2 <=
+         std::min({theirs.maxComputeWorkGroupInvocations, theirs.maxComputeWorkGroupSize[0], 1024u})) {
     limits.max_workgroup *= 2;
   }
   limits.shared_bytes = theirs.maxComputeSharedMemorySize;
@@ -153,10 +153,9 @@ sdk::Result<Adapter> Adapter::Judge(const InstanceApi& instance, VkPhysicalDevic
   made.max_allocation_bytes = std::min(properties.v11.maxMemoryAllocationSize, made.memory_bytes);
   made.non_coherent_atom = std::max<uint64_t>(base.limits.nonCoherentAtomSize, 1);
   made.max_groups_x = base.limits.maxComputeWorkGroupCount[0];
-  made.fingerprint =
-      sdk::Cat(made.name, "/", made.driver, "/",
-               std::string_view(reinterpret_cast<const char*>(base.pipelineCacheUUID), VK_UUID_SIZE), "/",
-               base.driverVersion, "/", std::string_view(CONCORD_PLUGIN_VERSION));
+  made.fingerprint = sdk::Cat(made.name, "/", made.driver, "/",
+                              std::string_view(reinterpret_cast<const char*>(base.pipelineCacheUUID), VK_UUID_SIZE),
+                              "/", base.driverVersion, "/", std::string_view(CONCORD_PLUGIN_VERSION));
   return made;
 }
 

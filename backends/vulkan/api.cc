@@ -65,9 +65,10 @@ VkBool32 VKAPI_PTR OnMessage(VkDebugUtilsMessageSeverityFlagBitsEXT severity, Vk
 
 sdk::Status VkError(VkResult result, const char* what) {
   const std::string call(what, std::strcspn(what, "("));
-  sdk::Status status = sdk::Error(CodeOf(result), call, ": ", std::string_view(NameOf(result)), " (",
-                                  static_cast<int>(result), ")");
-  if (result == VK_ERROR_DEVICE_LOST) status.message += ": the GPU was lost or reset; close the device and open it again";
+  sdk::Status status =
+      sdk::Error(CodeOf(result), call, ": ", std::string_view(NameOf(result)), " (", static_cast<int>(result), ")");
+  if (result == VK_ERROR_DEVICE_LOST)
+    status.message += ": the GPU was lost or reset; close the device and open it again";
   status.vendor_code = result;
   return status;
 }
@@ -84,9 +85,9 @@ sdk::Result<std::unique_ptr<Loader>> Loader::Open() {
   if (made->vkGetInstanceProcAddr == nullptr) {
     return sdk::Error(CONCORD_UNAVAILABLE, "libvulkan.so.1 has no vkGetInstanceProcAddr: it is no Vulkan loader");
   }
-#define CONCORD_VK_FIND(name)                                                                       \
-  made->name = reinterpret_cast<PFN_##name>(made->vkGetInstanceProcAddr(VK_NULL_HANDLE, #name));    \
-  if (made->name == nullptr) {                                                                      \
+#define CONCORD_VK_FIND(name)                                                                            \
+  made->name = reinterpret_cast<PFN_##name>(made->vkGetInstanceProcAddr(VK_NULL_HANDLE, #name));         \
+  if (made->name == nullptr) {                                                                           \
     return sdk::Error(CONCORD_UNAVAILABLE, "libvulkan.so.1 has no " #name ": want Vulkan 1.2 or later"); \
   }
   CONCORD_VK_GLOBAL_FUNCTIONS(CONCORD_VK_FIND)
@@ -131,7 +132,7 @@ sdk::Result<std::unique_ptr<InstanceApi>> InstanceApi::Create(const sdk::Host* h
                           : ": no Vulkan driver works here; install the driver of your GPU";
     return status;
   }
-#define CONCORD_VK_FIND(name)                                                                         \
+#define CONCORD_VK_FIND(name)                                                                            \
   made->name = reinterpret_cast<PFN_##name>(made->loader_->vkGetInstanceProcAddr(made->handle_, #name)); \
   if (made->name == nullptr) return sdk::Error(CONCORD_UNAVAILABLE, "the Vulkan loader has no " #name);
   CONCORD_VK_INSTANCE_FUNCTIONS(CONCORD_VK_FIND)
@@ -167,8 +168,8 @@ InstanceApi::~InstanceApi() {
 }
 
 sdk::Status DeviceApi::Load(const InstanceApi& instance, VkDevice device) {
-#define CONCORD_VK_FIND(name)                                                          \
-  name = reinterpret_cast<PFN_##name>(instance.vkGetDeviceProcAddr(device, #name));    \
+#define CONCORD_VK_FIND(name)                                                       \
+  name = reinterpret_cast<PFN_##name>(instance.vkGetDeviceProcAddr(device, #name)); \
   if (name == nullptr) return sdk::Error(CONCORD_UNAVAILABLE, "the Vulkan driver has no " #name);
   CONCORD_VK_DEVICE_FUNCTIONS(CONCORD_VK_FIND)
 #undef CONCORD_VK_FIND

@@ -11,20 +11,20 @@
 // The functions of Vulkan 1.2 that are used, found at run time, so that a machine without Vulkan loads this plugin too.
 namespace concord::vulkan {
 
-#define CONCORD_VK_GLOBAL_FUNCTIONS(F) \
-  F(vkCreateInstance)                  \
+#define CONCORD_VK_GLOBAL_FUNCTIONS(F)  \
+  F(vkCreateInstance)                   \
   F(vkEnumerateInstanceLayerProperties) \
   F(vkEnumerateInstanceVersion)
 
-#define CONCORD_VK_INSTANCE_FUNCTIONS(F)       \
-  F(vkCreateDevice)                            \
-  F(vkDestroyInstance)                         \
-  F(vkEnumeratePhysicalDevices)                \
-  F(vkGetDeviceProcAddr)                       \
-  F(vkGetPhysicalDeviceFeatures2)              \
-  F(vkGetPhysicalDeviceMemoryProperties)       \
-  F(vkGetPhysicalDeviceProperties)             \
-  F(vkGetPhysicalDeviceProperties2)            \
+#define CONCORD_VK_INSTANCE_FUNCTIONS(F) \
+  F(vkCreateDevice)                      \
+  F(vkDestroyInstance)                   \
+  F(vkEnumeratePhysicalDevices)          \
+  F(vkGetDeviceProcAddr)                 \
+  F(vkGetPhysicalDeviceFeatures2)        \
+  F(vkGetPhysicalDeviceMemoryProperties) \
+  F(vkGetPhysicalDeviceProperties)       \
+  F(vkGetPhysicalDeviceProperties2)      \
   F(vkGetPhysicalDeviceQueueFamilyProperties)
 
 #define CONCORD_VK_DEVICE_FUNCTIONS(F) \
@@ -124,9 +124,9 @@ struct DeviceApi {
 // "vkQueueSubmit: VK_ERROR_DEVICE_LOST (-4)", with the code of the border that fits, and the VkResult as vendor_code.
 sdk::Status VkError(VkResult result, const char* what);
 
-#define CONCORD_VK_RETURN_IF_ERROR(call)                                                 \
-  do {                                                                                   \
-    const VkResult result_of_call = (call);                                              \
+#define CONCORD_VK_RETURN_IF_ERROR(call)                                                        \
+  do {                                                                                          \
+    const VkResult result_of_call = (call);                                                     \
     if (result_of_call != VK_SUCCESS) return ::concord::vulkan::VkError(result_of_call, #call); \
   } while (false)
 

@@ -21,7 +21,8 @@ struct VulkanKernel final : gpu::Kernel {
   VkDescriptorSetLayout set_layout = VK_NULL_HANDLE;
 };
 
-// The pipelines of a device, made when first asked for; the driver's compiled form of them is kept on disk. Threads: any.
+// The pipelines of a device, made when first asked for; the driver's compiled form of them is kept on disk. Threads:
+// any.
 class Kernels {
  public:
   // All outlive this.

@@ -6,7 +6,8 @@
 namespace concord::vulkan {
 namespace {
 
-// Larger than any alignment that Vulkan may ask of a storage buffer (256), so that ranges never share a cache line's flush.
+// Larger than any alignment that Vulkan may ask of a storage buffer (256), so that ranges never share a cache line's
+// flush.
 constexpr uint64_t kAlign = 256;
 constexpr uint64_t kDeviceChunk = uint64_t{64} << 20, kStagingChunk = uint64_t{8} << 20;
 
@@ -107,10 +108,12 @@ void Memory::Free(Chunk* chunk, uint64_t offset, uint64_t size) {
 
 sdk::Status Memory::Exhausted(uint64_t wanted) const {
   const uint64_t free = adapter_->memory_bytes - std::min(device_chunks_, adapter_->memory_bytes);
-  return sdk::Error(CONCORD_RESOURCE_EXHAUSTED, "no memory on ", adapter_->name, " for ", wanted, " bytes; ", free,
-                    " of ", adapter_->memory_bytes, " are free, and one piece has at most ",
-                    adapter_->max_allocation_bytes,
-                    "; use a smaller quantisation, a shorter context or fewer sequences at once");
+  const std::string limit = wanted > adapter_->max_allocation_bytes
+                                ? sdk::Cat(" (one piece has at most ", adapter_->max_allocation_bytes, ")")
+                                : std::string();
+  return sdk::Error(CONCORD_RESOURCE_EXHAUSTED, "no device memory for ", wanted, " bytes", limit, "; ", free, " of ",
+                    adapter_->memory_bytes,
+                    " are free: use a smaller quantisation, a shorter context or fewer sequences");
 }
 
 void Memory::Stats(concord_memory_stats* out) {

@@ -12,8 +12,8 @@ namespace concord::vulkan {
 
 class VulkanBuffer;
 
-// The memory of a VkDevice: drivers give few and large pieces (maxMemoryAllocationCount may be 4096), so buffers are ranges
-// of chunks. Threads: any. Outlives its buffers.
+// The memory of a VkDevice: drivers give few and large pieces (maxMemoryAllocationCount may be 4096), so buffers are
+// ranges of chunks. Threads: any. Outlives its buffers.
 class Memory {
  public:
   // `adapter`, `api` and the device outlive this.

@@ -52,8 +52,7 @@ class VulkanInstance final : public sdk::Instance {
   }
 
   sdk::Result<std::unique_ptr<sdk::Device>> OpenDevice(uint32_t index) override {
-    sdk::Result<std::unique_ptr<VulkanDriver>> driver =
-        VulkanDriver::Open(&host_, instance_.get(), &adapters_[index]);
+    sdk::Result<std::unique_ptr<VulkanDriver>> driver = VulkanDriver::Open(&host_, instance_.get(), &adapters_[index]);
     if (!driver.ok()) return driver.status();
     return std::unique_ptr<sdk::Device>(std::make_unique<gpu::Device>(&host_, &scheduler_, std::move(*driver)));
   }

@@ -67,7 +67,10 @@ class Cts : public Command {
     if (list_) return console.Print(absl::StrCat(absl::StrJoin(names, "\n"), "\n"));
     cts::SuiteOptions suite;
     CONCORD_RETURN_IF_ERROR(Fill(console, &suite));
-    CONCORD_ASSIGN_OR_RETURN(const hal::DeviceRegistry registry, FindDevices(options_));
+    const auto log = [&console](LogLevel level, absl::string_view message) {
+      if (level >= LogLevel::kWarning) console.Note(message);
+    };
+    CONCORD_ASSIGN_OR_RETURN(const hal::DeviceRegistry registry, FindDevices(options_, log));
     CONCORD_ASSIGN_OR_RETURN(const hal::DeviceRegistry::Entry* entry, Choose(registry));
     absl::StatusOr<std::unique_ptr<cts::Context>> context = cts::Context::Open(*entry);
     if (!context.ok()) return DeviceError(context.status().message());

@@ -77,10 +77,10 @@ LoadOptions ModelOptions::ToLoadOptions() const {
           .context_tokens = context};
 }
 
-absl::StatusOr<hal::DeviceRegistry> FindDevices(const DeviceOptions& options) {
+absl::StatusOr<hal::DeviceRegistry> FindDevices(const DeviceOptions& options, LogFn log) {
   hal::DeviceRegistry::Options wanted;
-  wanted.host =
-      hal::HostServices::Create({.threads = static_cast<uint32_t>(options.threads), .pin_cores = options.pin});
+  wanted.host = hal::HostServices::Create(
+      {.threads = static_cast<uint32_t>(options.threads), .pin_cores = options.pin, .log = std::move(log)});
   wanted.plugin_files = options.plugins;
   hal::DeviceRegistry registry = hal::DeviceRegistry::Discover(std::move(wanted));
   for (const hal::DeviceRegistry::Problem& problem : registry.problems()) {

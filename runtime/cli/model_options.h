@@ -34,7 +34,7 @@ struct ModelOptions : DeviceOptions {
 };
 
 // What can be used here, with these plugins. DeviceError when one of `plugins` cannot serve.
-absl::StatusOr<hal::DeviceRegistry> FindDevices(const DeviceOptions& options);
+absl::StatusOr<hal::DeviceRegistry> FindDevices(const DeviceOptions& options, LogFn log = nullptr);
 
 // The model as a whole, with a progress bar. Errors carry the exit code of whose fault it is.
 absl::StatusOr<Model> LoadModel(const ModelOptions& options, Console& console);

@@ -93,11 +93,11 @@ TEST(Cts, WritesFiles) {
 }
 
 TEST(Cts, Lists) {
-  const Outcome run = ConcordCts({"--list", "--filter", "semaphore/f*,ops/linear/q4_k/f32"});
+  const Outcome run = ConcordCts({"--list", "--filter", "semaphore/f*,ops/glu/*/*/*_5x333*"});
   EXPECT_EQ(run.exit_code, 0);
   EXPECT_EQ(run.out,
-            "semaphore/fail_wakes_waiter\nsemaphore/failure_is_sticky\nops/linear/q4_k/f32/1x768x67\n"
-            "ops/linear/q4_k/f32/2x768x67\nops/linear/q4_k/f32/5x768x67\nops/linear/q4_k/f32/34x768x67\n");
+            "semaphore/fail_wakes_waiter\nsemaphore/failure_is_sticky\nops/glu/f32/f32/silu_5x333_wide\n"
+            "ops/glu/f32/f32/gelu_tanh_5x333\n");
   EXPECT_THAT(ConcordCts({"--profiles"}).out, AllOf(HasSubstr("core-1  "), HasSubstr("llm-dense-1  ")));
 }
 
