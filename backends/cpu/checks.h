@@ -1,90 +1,23 @@
 #pragma once
 
-#include <initializer_list>
 #include <string>
 #include <string_view>
 
-#include "backends/sdk/sdk.h"
+#include "backends/sdk/checks.h"
 #include "runtime/base/packing/packing.h"
 
-// What the rows of the op table ask of an op before they say yes. The host has checked shapes against ops/ already;
-// here stands what the kernels need, and what keeps them inside their memory.
 namespace concord::cpu {
 
-// Collects the first reason against an op.
-class Checks {
+// What the CPU's kernels take: sdk::Checks by its rules.
+class Checks : public sdk::Checks {
  public:
-  explicit Checks(const sdk::Op& op) : op_(op) {
-    if (op.arithmetic() != "f32" && op.arithmetic() != "int8/32") Fail("arithmetic ", op.arithmetic());
-  }
+  explicit Checks(const sdk::Op& op)
+      : sdk::Checks(op, {"on the CPU", {"f32", "int8/32"}, &Decodes, /*matrices_are_arrays=*/true}) {}
 
-  // f32 activations: only the first dim may be a symbol.
-  Checks& Inputs(std::initializer_list<uint32_t> slots) {
-    for (uint32_t slot : slots) Activation(op_.input(slot), "input", slot);
-    return *this;
-  }
-  Checks& Outputs(std::initializer_list<uint32_t> slots) {
-    for (uint32_t slot : slots) Activation(op_.output(slot), "output", slot);
-    return *this;
-  }
-  // Step metadata.
-  Checks& Int32(std::initializer_list<uint32_t> slots) {
-    for (uint32_t slot : slots) {
-      if (op_.input(slot).packing() != "i32")
-        Fail("input ", slot, " of type ", op_.input(slot).packing(), ", want i32");
-    }
-    return *this;
-  }
-  // A vector of `elems`: any packing when it is constant, else f32. May be absent.
-  Checks& Vector(uint32_t slot, int64_t elems) {
-    if (!op_.has_input(slot)) return *this;
-    const sdk::Value v = op_.input(slot);
-    if (v.rank() != 1 || v.fixed(0) != elems) Fail("input ", slot, " of another length than ", elems);
-    if (Decodable(v) && (v.desc.role == CONCORD_ROLE_CONSTANT || v.packing() == "f32")) return *this;
-    return Fail("input ", slot, " of type ", v.packing());
-  }
-  Checks& Attributes(std::initializer_list<std::string_view> known) {
-    const std::string_view unknown = op_.attrs().Unknown(known);
-    if (!unknown.empty()) Fail("attribute ", unknown);
-    return *this;
-  }
-  // The same dims in the same order.
-  Checks& Same(const sdk::Value& a, const sdk::Value& b) {
-    bool same = a.rank() == b.rank();
-    for (uint32_t d = 0; same && d < a.rank(); ++d) {
-      same = a.desc.dims[d].value == b.desc.dims[d].value && a.desc.dims[d].symbol == b.desc.dims[d].symbol;
-    }
-    return Need(same, "operands of different shapes");
-  }
-  Checks& Need(bool condition, std::string_view otherwise) {
-    if (!condition) Fail(otherwise);
-    return *this;
-  }
-  bool ok() const { return reason_.empty(); }
-  sdk::Support Answer() const { return reason_.empty() ? sdk::Supported() : sdk::No(reason_); }
-
-  static bool Decodable(const sdk::Value& v) { return packing::Find(std::string(v.packing()).c_str()) != nullptr; }
+  static bool Decodable(const sdk::Value& v) { return Decodes(v.packing()); }
 
  private:
-  template <typename... Parts>
-  Checks& Fail(const Parts&... parts) {
-    if (reason_.empty()) reason_ = sdk::Cat(op_.name(), " on the CPU does not take ", parts...);
-    return *this;
-  }
-  void Activation(const sdk::Value& v, std::string_view side, uint32_t slot) {
-    if (v.index == CONCORD_NONE) {
-      Fail("a missing ", side, " ", slot);
-      return;
-    }
-    if (v.packing() != "f32") Fail(side, " ", slot, " of type ", v.packing(), ", want f32");
-    if (v.rank() == 0) Fail(side, " ", slot, " of rank 0");
-    for (uint32_t d = v.rank() == 1 ? 0 : 1; d < v.rank(); ++d) {
-      if (v.desc.dims[d].symbol != CONCORD_NONE) Fail(side, " ", slot, " with a varying dim ", d);
-    }
-  }
-
-  const sdk::Op& op_;
-  std::string reason_;
+  static bool Decodes(std::string_view packing) { return packing::Find(std::string(packing).c_str()) != nullptr; }
 };
 
 }  // namespace concord::cpu

@@ -4,6 +4,7 @@
 #include "backends/sdk/arrays.h"
 #include "backends/sdk/async_queue.h"
 #include "backends/sdk/bindings.h"
+#include "backends/sdk/checks.h"
 #include "backends/sdk/disk_cache.h"
 #include "backends/sdk/graph.h"
 #include "backends/sdk/host_device.h"

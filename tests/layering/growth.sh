@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# growth.sh SOURCE_DIR SCRATCH: an operation is one file and one line, and so is a model architecture. Adds both to a copy
-# of the tree, exactly so, builds it, runs the cases of the operation on the reference device, and lets the new
-# architecture write the same text as the one that it was copied from.
+# growth.sh SOURCE_DIR SCRATCH: an operation is one file and one line, so is a model architecture, and a backend is a folder
+# and one line. Adds all three to a copy of the tree, exactly so, builds it, runs the cases of the operation on the
+# reference device, the suite on the backend, and lets the new architecture write the same text as the one that it was
+# copied from.
 set -euo pipefail
 source_dir="$1" scratch="$2"
 tree="$scratch/tree"
@@ -32,16 +33,36 @@ add_model() {
   sed -i 's/Qwen3ForCausalLM/Qwen3AgainForCausalLM/; s/"qwen3"/"qwen3_again"/' "$scratch/checkpoint/config.json"
 }
 
+# The folder of null, renamed as its README says for inside this tree, with the README's first op.
+add_backend() {
+  cp -r "$tree/backends/null" "$tree/backends/foo"
+  (
+    cd "$tree/backends/foo"
+    awk '/^```/ { inside = !inside && $2 == "add.cc"; next } inside' README.md >add.cc
+    sed -i 's/null/foo/g; s/Null/Foo/g' ./*.h ./*.cc CMakeLists.txt
+    sed -i 's|"row.h"|"backends/foo/row.h"|' add.cc
+    sed -i 's|^}  // namespace concord::foo|extern const FooRow kAdd;\n\n&|' row.h
+    sed -i 's|rows = {|&\&kAdd|' plugin.cc
+    sed -i 's|plugin.cc|& add.cc|' CMakeLists.txt
+  )
+  add_line "$tree/backends/CMakeLists.txt" cpu foo
+}
+
 build() {
   cmake -S "$tree" -B "$scratch/build" -G Ninja -DCMAKE_BUILD_TYPE=None -DCMAKE_CXX_FLAGS=-O1 >"$scratch/configure.log" ||
     { cat "$scratch/configure.log"; exit 1; }
-  cmake --build "$scratch/build" --target cts_ops run-model
+  cmake --build "$scratch/build" --target cts_ops run-model concord-cts concord_backend_foo_so
 }
 
 check_op() {
   local cases="$scratch/build/tests/bin/cts_ops"
   "$cases" --gtest_list_tests --gtest_filter='*reference*scale_again*' | grep -q scale_again
   "$cases" --gtest_filter='*reference*scale_again*'
+}
+
+check_backend() {
+  "$scratch/build/bin/concord-cts" --plugin "$scratch/build/plugins/libconcord_backend_foo.so" --profile core-1 \
+    --filter 'device,buffer,semaphore,queue,program,faults,threads,leaks/objects,leaks/program,ops/add'
 }
 
 write() { "$scratch/build/bin/run-model" "$1" -p "hello" --temperature 0 --max-tokens 20 --quiet; }
@@ -58,6 +79,8 @@ rm -rf "$scratch/checkpoint"
 copy_tree
 add_op
 add_model
+add_backend
 build
 check_op
+check_backend
 check_model

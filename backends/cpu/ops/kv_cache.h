@@ -4,6 +4,7 @@
 
 #include "backends/cpu/checks.h"
 #include "backends/cpu/step.h"
+#include "backends/sdk/attention_checks.h"
 #include "kernels/cpu/attention.h"
 
 namespace concord::cpu {
@@ -23,12 +24,7 @@ struct KvState {
   }
 
   static void Check(const sdk::Value& v, Checks* checks) {
-    const std::string_view layout = sdk::FromC(v.desc.layout);
-    checks
-        ->Need(v.rank() == 4 && v.fixed(1) > 0 && v.fixed(2) > 0 && v.fixed(3) > 0,
-               "state without fixed heads, block or width")
-        .Need(layout.empty() || layout == "kv.paged/1", sdk::Cat("state of layout ", layout))
-        .Need(TypeOf(v).has_value(), sdk::Cat("state of type ", v.packing()));
+    checks->Need(TypeOf(v).has_value(), sdk::Cat("state of type ", v.packing()));
     if (checks->ok())
       checks->Need(kernels::KvRowBytes(*TypeOf(v), v.fixed(3)) > 0, "rows that are not whole blocks of q8_0");
   }

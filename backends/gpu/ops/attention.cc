@@ -67,27 +67,12 @@ class Cut {
 
 sdk::Support Query(const sdk::Op& op) {
   Checks checks(op);
-  const sdk::Value q = op.input(CONCORD_ATTENTION_IN_Q), k = op.input(CONCORD_ATTENTION_IN_K_CACHE),
-                   v = op.input(CONCORD_ATTENTION_IN_V_CACHE), table = op.input(CONCORD_ATTENTION_IN_BLOCK_TABLE),
-                   y = op.output(CONCORD_ATTENTION_OUT_Y);
-  checks.Inputs({CONCORD_ATTENTION_IN_Q})
-      .Outputs({CONCORD_ATTENTION_OUT_Y})
-      .Int32({CONCORD_ATTENTION_IN_BLOCK_TABLE, CONCORD_ATTENTION_IN_Q_START, CONCORD_ATTENTION_IN_KV_LEN})
-      .Attributes({CONCORD_ATTENTION_ATTR_SCALE, CONCORD_ATTENTION_ATTR_SOFTCAP, CONCORD_ATTENTION_ATTR_WINDOW,
-                   CONCORD_ATTENTION_ATTR_CHUNK});
-  KvState::Check(k, &checks);
-  KvState::Check(v, &checks);
-  if (checks.ok()) {
-    checks.Need(q.rank() == 3 && y.rank() == 3 && table.rank() == 2, "these ranks");
-  }
-  if (checks.ok()) {
-    checks
-        .Need(q.fixed(2) == k.fixed(3) && y.fixed(1) == q.fixed(1) && y.fixed(2) == v.fixed(3) &&
-                  q.fixed(1) % k.fixed(1) == 0 && v.fixed(1) == k.fixed(1) && v.fixed(2) == k.fixed(2),
-              "queries, keys and values that do not fit")
-        .Need(k.packing() == v.packing(), "keys and values of two types")
-        .Need(std::max(k.fixed(3), v.fixed(3)) <= 256, "heads wider than 256")
-        .Vector(CONCORD_ATTENTION_IN_SINKS, q.fixed(1));
+  const sdk::Value k = op.input(CONCORD_ATTENTION_IN_K_CACHE), v = op.input(CONCORD_ATTENTION_IN_V_CACHE);
+  if (sdk::CheckAttention(op, &checks).ok()) {
+    KvState::Check(k, &checks);
+    KvState::Check(v, &checks);
+    checks.Need(k.packing() == v.packing(), "keys and values of two types")
+        .Need(std::max(k.fixed(3), v.fixed(3)) <= 256, "heads wider than 256");
   }
   return checks.Answer();
 }

@@ -9,10 +9,10 @@ namespace {
 sdk::Support Query(const sdk::Op& op) {
   Checks checks(op);
   const sdk::Value table = op.input(CONCORD_EMBED_IN_TABLE), ids = op.input(CONCORD_EMBED_IN_IDS);
+  checks.Weights(CONCORD_EMBED_IN_TABLE);
   checks.Int32({CONCORD_EMBED_IN_IDS})
       .Outputs({CONCORD_EMBED_OUT_Y})
       .Attributes({})
-      .Weights(CONCORD_EMBED_IN_TABLE)
       .Need(ids.rank() == 1, "ids that are no vector");
   if (checks.ok()) {
     const sdk::Value y = op.output(CONCORD_EMBED_OUT_Y);

@@ -17,16 +17,9 @@ int64_t ElemsOf(const sdk::Value& cache) {
 
 sdk::Support Query(const sdk::Op& op) {
   Checks checks(op);
-  const sdk::Value k = op.input(CONCORD_KV_APPEND_IN_K), v = op.input(CONCORD_KV_APPEND_IN_V),
-                   k_cache = op.input(CONCORD_KV_APPEND_IN_K_CACHE), v_cache = op.input(CONCORD_KV_APPEND_IN_V_CACHE);
-  checks.Inputs({CONCORD_KV_APPEND_IN_K, CONCORD_KV_APPEND_IN_V}).Int32({CONCORD_KV_APPEND_IN_SLOTS}).Attributes({});
-  KvState::Check(k_cache, &checks);
-  KvState::Check(v_cache, &checks);
-  if (checks.ok()) {
-    checks.Need(k.rank() == 3 && v.rank() == 3 && k.fixed(1) == k_cache.fixed(1) && k.fixed(2) == k_cache.fixed(3) &&
-                    v.fixed(1) == v_cache.fixed(1) && v.fixed(2) == v_cache.fixed(3) && k.fixed(1) == v.fixed(1) &&
-                    k_cache.fixed(2) == v_cache.fixed(2),
-                "keys and values that do not fit the state");
+  if (sdk::CheckKvAppend(op, &checks).ok()) {
+    KvState::Check(op.input(CONCORD_KV_APPEND_IN_K_CACHE), &checks);
+    KvState::Check(op.input(CONCORD_KV_APPEND_IN_V_CACHE), &checks);
   }
   return checks.Answer();
 }

@@ -4,6 +4,7 @@
 #include <string_view>
 
 #include "backends/gpu/checks.h"
+#include "backends/sdk/attention_checks.h"
 
 namespace concord::gpu {
 
@@ -21,12 +22,7 @@ struct KvState {
 
   // Kernels read and write two halves of a word together, and whole blocks.
   static void Check(const sdk::Value& v, Checks* checks) {
-    const std::string_view layout = sdk::FromC(v.desc.layout);
-    checks
-        ->Need(v.rank() == 4 && v.fixed(1) > 0 && v.fixed(2) > 0 && v.fixed(3) > 0,
-               "state without fixed heads, block or width")
-        .Need(layout.empty() || layout == "kv.paged/1", sdk::Cat("state of layout ", layout))
-        .Need(TypeOf(v) < std::size(kTypes), sdk::Cat("state of type ", v.packing()));
+    checks->Need(TypeOf(v) < std::size(kTypes), sdk::Cat("state of type ", v.packing()));
     if (!checks->ok()) return;
     const int64_t multiple = TypeOf(v) == kQ8_0 ? 32 : TypeOf(v) == 0 ? 1 : 2;
     checks->Need(v.fixed(3) % multiple == 0,
