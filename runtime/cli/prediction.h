@@ -46,6 +46,7 @@ class Prediction {
   const loader::ModelSource& source() const { return *source_; }
   const graph::Module& module() const { return module_; }
   const hal::Device& device() const { return *device_; }
+  const exec::CompiledModule& compiled() const { return *compiled_; }
   const std::vector<exec::DecodedWeight>& decoded() const { return compiled_->decoded; }
   int64_t context() const { return context_; }  // what the model would be loaded for
   int64_t nodes_before_fusion() const { return nodes_before_; }
