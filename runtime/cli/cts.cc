@@ -104,6 +104,7 @@ class Cts : public Command {
 
   absl::Status Fill(Console& console, cts::SuiteOptions* suite) {
     if (plugin_.has_value()) options_.plugins = {*plugin_};
+    if (device_.has_value()) options_.device = *device_;
     suite->profile = &cts::DefaultProfile();
     if (profile_.has_value()) {
       const absl::StatusOr<const cts::Profile*> found = cts::FindProfile(*profile_);

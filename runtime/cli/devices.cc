@@ -2,6 +2,7 @@
 #include "runtime/cli/device_json.h"
 #include "runtime/cli/format.h"
 #include "runtime/cli/model_options.h"
+#include "runtime/cli/own_plugins.h"
 
 namespace concord::cli {
 namespace {
@@ -15,6 +16,7 @@ class Devices : public Command {
   }
 
   absl::Status Run(Console& console) override {
+    options_.search_path = OwnPluginFolder();
     CONCORD_ASSIGN_OR_RETURN(const hal::DeviceRegistry registry, FindDevices(options_));
     if (console.json) {
       Json list = Json::array();
@@ -30,7 +32,9 @@ class Devices : public Command {
     }
     CONCORD_RETURN_IF_ERROR(console.Print(table.ToString()));
     if (!registry.problems().empty()) {
-      console.Note(absl::StrCat(registry.problems().size(), " plugins cannot be used; run-model doctor says why"));
+      const size_t count = registry.problems().size();
+      console.Note(
+          absl::StrCat(count, count == 1 ? " plugin" : " plugins", " cannot be used; run-model doctor says why"));
     }
     return absl::OkStatus();
   }

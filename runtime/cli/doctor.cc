@@ -11,6 +11,7 @@
 #include "runtime/cli/format.h"
 #include "runtime/cli/host_info.h"
 #include "runtime/cli/model_options.h"
+#include "runtime/cli/own_plugins.h"
 #include "runtime/exec/demo_model.h"
 #include "runtime/hal/plugin.h"
 #include "runtime/models/model.h"
@@ -21,6 +22,7 @@ namespace {
 hal::DeviceRegistry Discover(const DeviceOptions& options) {
   hal::DeviceRegistry::Options wanted;
   wanted.plugin_files = options.plugins;
+  wanted.search_path = OwnPluginFolder();
   return hal::DeviceRegistry::Discover(std::move(wanted));
 }
 
@@ -51,8 +53,8 @@ class Doctor : public Command {
       absl::StrAppend(&out, "  ", problem.plugin, ": ", problem.status.message(), "\n");
     }
     if (registry.problems().empty()) out += "  nothing: every plugin that was found works\n";
-    const std::string path = hal::PluginSearchPath();
-    absl::StrAppend(&out, "\nPlugins are looked for in\n  ",
+    const std::string path = hal::PluginSearchPath(), own = OwnPluginFolder();
+    absl::StrAppend(&out, "\nPlugins are looked for in\n  ", own, own.empty() ? "" : "\n  ",
                     path.empty() ? "CONCORD_PLUGIN_PATH, which is not set" : path, "\n\nArchitectures\n  ");
     for (const models::ModelDef& model : models::AllModels()) absl::StrAppend(&out, model.name, "  ");
     absl::StrAppend(&out, "\n\nDemo model\n  ",

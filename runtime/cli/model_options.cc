@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "runtime/cli/exit_code.h"
+#include "runtime/cli/own_plugins.h"
 #include "runtime/exec/demo_model.h"
 
 namespace concord::cli {
@@ -69,7 +70,7 @@ void ModelOptions::Declare(Arguments& args) {
 
 LoadOptions ModelOptions::ToLoadOptions() const {
   return {.devices = {device},
-          .plugins = plugins,
+          .plugins = PluginFiles(*this),
           .threads = threads,
           .pin_threads = pin,
           .compute = compute,
@@ -81,7 +82,8 @@ absl::StatusOr<hal::DeviceRegistry> FindDevices(const DeviceOptions& options, Lo
   hal::DeviceRegistry::Options wanted;
   wanted.host = hal::HostServices::Create(
       {.threads = static_cast<uint32_t>(options.threads), .pin_cores = options.pin, .log = std::move(log)});
-  wanted.plugin_files = options.plugins;
+  wanted.plugin_files = PluginFiles(options);
+  wanted.search_path = options.search_path;
   hal::DeviceRegistry registry = hal::DeviceRegistry::Discover(std::move(wanted));
   for (const hal::DeviceRegistry::Problem& problem : registry.problems()) {
     for (const std::string& path : options.plugins) {

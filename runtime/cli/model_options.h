@@ -15,6 +15,7 @@ namespace concord::cli {
 struct DeviceOptions {
   std::string device = "cpu";
   std::vector<std::string> plugins;
+  std::string search_path;  // folders whose plugins are all opened, before those of CONCORD_PLUGIN_PATH
   int threads = 0;
   bool pin = false;
 

@@ -8,7 +8,7 @@
 
 namespace concord::hal {
 
-void DeviceRegistry::Add(absl::StatusOr<std::shared_ptr<Plugin>> plugin, const std::string& found_as) {
+void DeviceRegistry::Add(absl::StatusOr<std::shared_ptr<Plugin>> plugin, const std::string& found_as, bool named) {
   if (!plugin.ok()) {
     problems_.push_back({found_as, plugin.status()});
     return;
@@ -16,6 +16,7 @@ void DeviceRegistry::Add(absl::StatusOr<std::shared_ptr<Plugin>> plugin, const s
   const std::string name = (*plugin)->name();
   for (const Entry& entry : devices_) {
     if (entry.instance->plugin().name() != name) continue;
+    if (!named) return;  // found again on the way: what comes first counts
     const std::string& path = entry.instance->plugin().path();
     problems_.push_back({found_as, absl::AlreadyExistsError(absl::StrCat(
                                        "plugin ", name, " is not used: it was already found ",
@@ -43,13 +44,13 @@ void DeviceRegistry::Add(absl::StatusOr<std::shared_ptr<Plugin>> plugin, const s
 DeviceRegistry DeviceRegistry::Discover(Options options) {
   DeviceRegistry registry;
   registry.host_ = options.host != nullptr ? std::move(options.host) : HostServices::Create();
-  for (const std::string& file : options.plugin_files) registry.Add(Plugin::Load(file), file);
+  for (const std::string& file : options.plugin_files) registry.Add(Plugin::Load(file), file, true);
   if (options.linked) {
-    for (const LinkedPlugin& linked : LinkedPlugins()) registry.Add(Plugin::FromLinked(linked), linked.name);
+    for (const LinkedPlugin& linked : LinkedPlugins()) registry.Add(Plugin::FromLinked(linked), linked.name, true);
   }
   std::string path = std::move(options.search_path);
   if (options.search_environment) absl::StrAppend(&path, ":", PluginSearchPath());
-  for (const std::string& file : FindPluginFiles(path)) registry.Add(Plugin::Load(file), file);
+  for (const std::string& file : FindPluginFiles(path)) registry.Add(Plugin::Load(file), file, false);
   return registry;
 }
 

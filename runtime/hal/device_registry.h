@@ -48,7 +48,8 @@ class DeviceRegistry {
   const Entry* Find(absl::string_view name) const;
 
  private:
-  void Add(absl::StatusOr<std::shared_ptr<Plugin>> plugin, const std::string& found_as);
+  // `named`: the user asked for it, and is told when it is not used.
+  void Add(absl::StatusOr<std::shared_ptr<Plugin>> plugin, const std::string& found_as, bool named);
 
   std::shared_ptr<HostServices> host_;
   std::vector<Entry> devices_;

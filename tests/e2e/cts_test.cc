@@ -141,7 +141,7 @@ INSTANTIATE_TEST_SUITE_P(
         Wrong{{"--plugn", "x"}, 2, "did you mean --plugin?"},
         Wrong{{"--exclusions", "/no/such/file"}, 2, "cannot read /no/such/file"},
         Wrong{{"--plugin", "/no/such/file.so"}, 5, "/no/such/file.so: there is no such file"},
-        Wrong{{"--device", "vulkan"}, 5, "there is no device 'vulkan'; there are: cpu:0, reference:0"},
+        Wrong{{"--device", "npu9"}, 5, "there is no device 'npu9'; there are: cpu:0, reference:0"},
         Wrong{{"--plugin", CONCORD_FAULTY_PLUGIN, "--device", "faulty:99"}, 5, "there is no device 'faulty:99'"},
         Wrong{{"--device", "cpu", "--filter", "device", "--profile", "core-1", "--html", "/no/such/folder/x.html"},
               2,

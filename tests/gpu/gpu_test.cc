@@ -20,7 +20,7 @@ using testing::HasSubstr;
 class Gpu : public testing::TestWithParam<std::string> {
  protected:
   static std::string Plugin() {
-    return absl::StrCat(CONCORD_BINARY_DIR, "/plugins/libconcord_backend_", GetParam(), ".so");
+    return absl::StrCat(CONCORD_BINARY_DIR, "/lib/concord/libconcord_backend_", GetParam(), ".so");
   }
   static Outcome Run(std::vector<std::string> args, bool on_gpu = true) {
     if (on_gpu) args.insert(args.end(), {"--plugin", Plugin(), "--device", GetParam()});
@@ -41,6 +41,13 @@ TEST_P(Gpu, WritesTheStory) {
   const std::string model = Shared("data/stories260K.gguf");
   if (model.empty()) GTEST_SKIP() << "no ../shared/data/stories260K.gguf";
   ExpectTheSameText(model, "Once upon a time", "120");
+}
+// A plugin that came with the program is found by the device's name, and listed.
+TEST_P(Gpu, NeedsNoPath) {
+  const Outcome run = RunModel({"-p", "a", "-n", "2", "-q", "--device", GetParam()});
+  EXPECT_EQ(run.exit_code, 0) << run.err;
+  EXPECT_THAT(RunModel({"devices"}).out, HasSubstr(GetParam() + ":0"));
+  EXPECT_THAT(RunModel({"doctor"}).out, HasSubstr(Plugin()));
 }
 TEST_P(Gpu, WritesTheDemo) { ExpectTheSameText("", "One morning, the", "60"); }
 
