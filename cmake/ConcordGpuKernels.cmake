@@ -28,7 +28,8 @@ set(concord_gpu_packings
 )
 
 # concord_gpu_kernels(OUT): the names of all, "norm" and "linear_vec.q4_k"; for a name, concord_gpu_kernel_parts(NAME OUT)
-# gives the files that make it, in order, after the prelude of its language.
+# gives the files that make it, in order, after the prelude of its language; concord_gpu_kernel_reduces(NAME OUT) whether
+# it reduces over a workgroup, and so has a variant with subgroup operations.
 function(concord_gpu_kernels out)
   set(names ${concord_gpu_plain_kernels})
   foreach(kernel ${concord_gpu_packed_kernels})
@@ -49,4 +50,14 @@ function(concord_gpu_kernel_parts name out)
     list(APPEND parts packing/${packing}.inc weights.inc)
   endif()
   set(${out} ${parts} ${kernel}.kernel PARENT_SCOPE)
+endfunction()
+
+function(concord_gpu_kernel_reduces name out)
+  string(REGEX REPLACE "[.].*" "" kernel ${name})
+  file(STRINGS "${CONCORD_SOURCE_ROOT}/kernels/gpu/${kernel}.kernel" reductions REGEX "GROUP_SUM|GROUP_MAX|SUBGROUPS")
+  if(reductions)
+    set(${out} true PARENT_SCOPE)
+  else()
+    set(${out} false PARENT_SCOPE)
+  endif()
 endfunction()

@@ -7,12 +7,6 @@
 namespace concord::vulkan {
 namespace {
 
-// Repacking a matrix for the device costs host memory for one part at a time.
-constexpr uint64_t kMaxPartBytes = uint64_t{256} << 20;
-
-// What is more than a 32-bit index of a byte would reach is split anyway.
-constexpr uint64_t kMaxRangeBytes = (uint64_t{1} << 32) - 256;
-
 struct Properties {
   VkPhysicalDeviceProperties2 base{VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PROPERTIES_2};
   VkPhysicalDeviceVulkan11Properties v11{VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_1_PROPERTIES};
@@ -106,21 +100,13 @@ sdk::Status CheckFeatures(const InstanceApi& instance, const Adapter& adapter, c
   return sdk::Ok();
 }
 
-gpu::Limits LimitsOf(const Properties& properties) {
+void ChooseLimits(const Properties& properties, Adapter* adapter) {
   const VkPhysicalDeviceLimits& theirs = properties.base.properties.limits;
-  gpu::Limits limits;
-  limits.max_workgroup = 1;
-  while (limits.max_workgroup * 2 <=
-         std::min({theirs.maxComputeWorkGroupInvocations, theirs.maxComputeWorkGroupSize[0], 1024u})) {
-    limits.max_workgroup *= 2;
-  }
-  limits.shared_bytes = theirs.maxComputeSharedMemorySize;
-  limits.max_range_bytes = std::min<uint64_t>(theirs.maxStorageBufferRange, kMaxRangeBytes);
-  limits.max_part_bytes = std::min(limits.max_range_bytes, kMaxPartBytes);
+  adapter->SetLimits(std::min(theirs.maxComputeWorkGroupInvocations, theirs.maxComputeWorkGroupSize[0]),
+                     theirs.maxComputeSharedMemorySize, theirs.maxStorageBufferRange);
   const bool reduces = (properties.v11.subgroupSupportedOperations & VK_SUBGROUP_FEATURE_ARITHMETIC_BIT) != 0 &&
                        (properties.v11.subgroupSupportedStages & VK_SHADER_STAGE_COMPUTE_BIT) != 0;
-  limits.subgroup_size = reduces ? properties.v11.subgroupSize : 1;
-  return limits;
+  adapter->limits.subgroup_size = reduces ? properties.v11.subgroupSize : 1;
 }
 
 }  // namespace
@@ -146,16 +132,17 @@ sdk::Result<Adapter> Adapter::Judge(const InstanceApi& instance, VkPhysicalDevic
   made.on_host_cores = base.deviceType == VK_PHYSICAL_DEVICE_TYPE_CPU;
   made.driver = sdk::Cat(std::string_view(properties.v12.driverName), " ", std::string_view(properties.v12.driverInfo),
                          ", Vulkan ", VersionText(base.apiVersion));
-  made.limits = LimitsOf(properties);
+  ChooseLimits(properties, &made);
   made.features = made.has_subgroups() ? sdk::Cat("subgroups of ", made.limits.subgroup_size)
                                        : std::string("no subgroup arithmetic");
   if (made.transfer_family != made.compute_family) made.features += ", transfer queue";
   made.max_allocation_bytes = std::min(properties.v11.maxMemoryAllocationSize, made.memory_bytes);
   made.non_coherent_atom = std::max<uint64_t>(base.limits.nonCoherentAtomSize, 1);
   made.max_groups_x = base.limits.maxComputeWorkGroupCount[0];
-  made.fingerprint = sdk::Cat(made.name, "/", made.driver, "/",
-                              std::string_view(reinterpret_cast<const char*>(base.pipelineCacheUUID), VK_UUID_SIZE),
-                              "/", base.driverVersion, "/", std::string_view(CONCORD_PLUGIN_VERSION));
+  made.fingerprint =
+      sdk::Cat(made.name, "/", made.driver, "/",
+               std::string_view(reinterpret_cast<const char*>(base.pipelineCacheUUID), VK_UUID_SIZE), "/",
+               base.driverVersion, "/", std::string_view(CONCORD_PLUGIN_VERSION));
   return made;
 }
 

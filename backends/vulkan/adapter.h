@@ -3,28 +3,20 @@
 #include <string>
 #include <vector>
 
-#include "backends/gpu/launch_builder.h"
+#include "backends/gpu/adapter.h"
 #include "backends/vulkan/api.h"
 
 namespace concord::vulkan {
 
 // A physical device: what it is, whether it can be used, and the choices that follow from it.
-struct Adapter {
+struct Adapter : gpu::Adapter {
   VkPhysicalDevice handle = VK_NULL_HANDLE;
-  std::string name, kind, driver, features;  // as in concord_device_info
-  bool on_host_cores = false;
-  uint64_t memory_bytes = 0;  // of the heap that device buffers come from
-  uint64_t max_allocation_bytes = 0;
-  std::string fingerprint;  // of device and driver
   uint32_t compute_family = 0;
   uint32_t transfer_family = 0;  // compute_family where there is none that only transfers
   uint32_t device_memory_type = 0, staging_memory_type = 0;
   bool staging_coherent = false;
   uint64_t non_coherent_atom = 1;
   uint32_t max_groups_x = 0;
-  gpu::Limits limits;
-
-  bool has_subgroups() const { return limits.subgroup_size > 1; }
 
   // FAILED_PRECONDITION and why when Concord cannot use it.
   static sdk::Result<Adapter> Judge(const InstanceApi& instance, VkPhysicalDevice handle);

@@ -96,6 +96,8 @@ class Loader {
 // A VkInstance and its functions.
 class InstanceApi {
  public:
+  static constexpr const char* kName = "Vulkan";
+
   // With the validation layer and its messages in the host's log where CONCORD_VULKAN_VALIDATION is set.
   static sdk::Result<std::unique_ptr<InstanceApi>> Create(const sdk::Host* host);
   ~InstanceApi();

@@ -3,6 +3,8 @@
 #include <cstdio>
 #include <vector>
 
+#include "backends/gpu/kernel_variants.h"
+
 namespace concord::vulkan {
 namespace {
 
@@ -75,10 +77,12 @@ sdk::Result<Kernels::Layout> Kernels::GetLayout(uint32_t n_buffers, uint32_t n_w
   return layout;
 }
 
-sdk::Status Kernels::MakePipeline(const Shader& shader, VulkanKernel* kernel) {
+sdk::Status Kernels::MakePipeline(bool subgroups, VulkanKernel* kernel) {
+  const Shader* shader = FindShader(kernel->key.name, subgroups);
+  if (shader == nullptr) return sdk::Error(CONCORD_NOT_FOUND, "there is no kernel ", kernel->key.name);
   VkShaderModuleCreateInfo module_info{VK_STRUCTURE_TYPE_SHADER_MODULE_CREATE_INFO};
-  module_info.codeSize = shader.size_bytes;
-  module_info.pCode = shader.words;
+  module_info.codeSize = shader->size_bytes;
+  module_info.pCode = shader->words;
   VkShaderModule module = VK_NULL_HANDLE;
   CONCORD_VK_RETURN_IF_ERROR(api_->vkCreateShaderModule(device_, &module_info, nullptr, &module));
   std::vector<VkSpecializationMapEntry> entries;
@@ -105,23 +109,6 @@ sdk::Status Kernels::MakePipeline(const Shader& shader, VulkanKernel* kernel) {
   return status;
 }
 
-sdk::Status Kernels::MakeBestPipeline(VulkanKernel* kernel) {
-  sdk::Status first = sdk::Ok();
-  for (const bool subgroups : {true, false}) {
-    if (subgroups && !adapter_->has_subgroups()) continue;
-    const Shader* shader = FindShader(kernel->key.name, subgroups);
-    if (shader == nullptr) continue;
-    sdk::Status status = MakePipeline(*shader, kernel);
-    if (status.ok()) {
-      if (!first.ok()) host_->Log(CONCORD_LOG_WARNING, sdk::Cat(first.message, "; its next variant is used"));
-      return status;
-    }
-    if (first.ok()) first = std::move(status);
-  }
-  if (!first.ok()) return first;
-  return sdk::Error(CONCORD_INTERNAL, "there is no kernel ", kernel->key.name);
-}
-
 sdk::Result<const VulkanKernel*> Kernels::Get(const gpu::KernelKey& key, uint32_t n_buffers, uint32_t n_words) {
   std::lock_guard<std::mutex> lock(mutex_);
   for (const VulkanKernel& kernel : kernels_) {
@@ -135,7 +122,8 @@ sdk::Result<const VulkanKernel*> Kernels::Get(const gpu::KernelKey& key, uint32_
   kernel.n_words = n_words;
   kernel.layout = layout->pipeline;
   kernel.set_layout = layout->set;
-  sdk::Status status = MakeBestPipeline(&kernel);
+  sdk::Status status = gpu::MakeBestVariant(*host_, adapter_->has_subgroups(),
+                                            [&](bool subgroups) { return MakePipeline(subgroups, &kernel); });
   if (!status.ok()) return status;
   cache_changed_ = true;
   kernels_.push_back(kernel);

@@ -6,8 +6,7 @@
 namespace concord::vulkan {
 namespace {
 
-// Larger than any alignment that Vulkan may ask of a storage buffer (256), so that ranges never share a cache line's
-// flush.
+// Larger than any alignment that Vulkan may ask of a storage buffer (256), so that ranges never share a cache line's flush.
 constexpr uint64_t kAlign = 256;
 constexpr uint64_t kDeviceChunk = uint64_t{64} << 20, kStagingChunk = uint64_t{8} << 20;
 
@@ -22,7 +21,7 @@ Memory::~Memory() {
 sdk::Result<std::unique_ptr<VulkanBuffer>> Memory::New(int32_t usage, uint64_t size_bytes) {
   const bool staging = usage == CONCORD_BUFFER_STAGING;
   std::lock_guard<std::mutex> lock(mutex_);
-  if (size_bytes > adapter_->max_allocation_bytes) return Exhausted(size_bytes);
+  if (size_bytes > adapter_->max_allocation_bytes) return adapter_->Exhausted(size_bytes, device_chunks_);
   const uint64_t held = AlignUp(std::max<uint64_t>(size_bytes, 1));
   Chunk* chunk = nullptr;
   std::optional<uint64_t> offset;
@@ -46,7 +45,7 @@ sdk::Result<std::unique_ptr<VulkanBuffer>> Memory::New(int32_t usage, uint64_t s
 sdk::Result<Memory::Chunk*> Memory::NewChunk(bool staging, uint64_t size_bytes) {
   const uint64_t usual = std::min(staging ? kStagingChunk : kDeviceChunk, adapter_->max_allocation_bytes);
   for (uint64_t size : {std::max(usual, size_bytes), size_bytes}) {
-    if (!staging && size > adapter_->memory_bytes - std::min(device_chunks_, adapter_->memory_bytes)) continue;
+    if (!staging && size > adapter_->FreeBytes(device_chunks_)) continue;
     Chunk& chunk = chunks_.emplace_back(size);
     chunk.staging = staging;
     sdk::Status status = Allocate(&chunk);
@@ -58,7 +57,7 @@ sdk::Result<Memory::Chunk*> Memory::NewChunk(bool staging, uint64_t size_bytes) 
     chunks_.pop_back();
     if (status.code != CONCORD_RESOURCE_EXHAUSTED) return status;
   }
-  return Exhausted(size_bytes);
+  return adapter_->Exhausted(size_bytes, device_chunks_);
 }
 
 sdk::Status Memory::Allocate(Chunk* chunk) {
@@ -106,22 +105,12 @@ void Memory::Free(Chunk* chunk, uint64_t offset, uint64_t size) {
   chunks_.remove_if([chunk](const Chunk& other) { return &other == chunk; });
 }
 
-sdk::Status Memory::Exhausted(uint64_t wanted) const {
-  const uint64_t free = adapter_->memory_bytes - std::min(device_chunks_, adapter_->memory_bytes);
-  const std::string limit = wanted > adapter_->max_allocation_bytes
-                                ? sdk::Cat(" (one piece has at most ", adapter_->max_allocation_bytes, ")")
-                                : std::string();
-  return sdk::Error(CONCORD_RESOURCE_EXHAUSTED, "no device memory for ", wanted, " bytes", limit, "; ", free, " of ",
-                    adapter_->memory_bytes,
-                    " are free: use a smaller quantisation, a shorter context or fewer sequences");
-}
-
 void Memory::Stats(concord_memory_stats* out) {
   std::lock_guard<std::mutex> lock(mutex_);
   out->used_bytes = used_;
   out->peak_bytes = peak_;
   out->total_bytes = adapter_->memory_bytes;
-  out->free_bytes = adapter_->memory_bytes - std::min(device_chunks_, adapter_->memory_bytes);
+  out->free_bytes = adapter_->FreeBytes(device_chunks_);
 }
 
 sdk::Result<void*> VulkanBuffer::Map(uint64_t offset_bytes, uint64_t size_bytes, uint32_t access) {

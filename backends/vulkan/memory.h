@@ -41,7 +41,6 @@ class Memory {
   sdk::Status Allocate(Chunk* chunk);
   void Destroy(Chunk* chunk);
   void Free(Chunk* chunk, uint64_t offset, uint64_t size);
-  sdk::Status Exhausted(uint64_t wanted) const;
 
   const Adapter* adapter_;
   const DeviceApi* api_;

@@ -1,5 +1,10 @@
 // The dialect of kernels/gpu in OpenCL C 1.2; what it consists of stands in prelude.glsl. Specs arrive as macros; buffers as
-// a pointer and the number of elements before the first.
+// a pointer and how many units of 16 bytes, which every alignment of a binding is a multiple of, lie before the first
+// element: 32 bits reach further then.
+#if defined(SUBGROUPS) && defined(cl_khr_subgroups)
+#pragma OPENCL EXTENSION cl_khr_subgroups : enable
+#endif
+
 #define U4 uint4
 #define F4 float4
 #define F32(x) ((float)(x))
@@ -27,7 +32,8 @@ float half_at(uint word, uint odd) {
 
 #define CL_IN(at, type, name) __global const type *restrict name, uint name##_at,
 #define CL_OUT(at, type, name) __global type *name, uint name##_at,
-#define CL_MOVE(at, type, name) name += name##_at;
+#define CL_MOVE_IN(at, type, name) name = (__global const type *)((__global const uint4 *)name + name##_at);
+#define CL_MOVE_OUT(at, type, name) name = (__global type *)((__global uint4 *)name + name##_at);
 #define CL_PARAM(type, name) type name,
 #define CL_SHARED(type, name, length) __local type name[length];
 
@@ -35,6 +41,14 @@ float half_at(uint word, uint odd) {
 #define KERNEL_BEGIN                                                                                    \
   __kernel __attribute__((reqd_work_group_size(WG, 1, 1))) void kernel_main(                            \
       BUFFERS(CL_IN, CL_OUT) PARAMS(CL_PARAM) uint end_of_params) {                                     \
-    BUFFERS(CL_MOVE, CL_MOVE)                                                                           \
+    BUFFERS(CL_MOVE_IN, CL_MOVE_OUT)                                                                    \
     SHARED(CL_SHARED)
 #define KERNEL_END }
+
+#ifdef SUBGROUPS
+#define N_SUBGROUPS get_num_sub_groups()
+#define SUBGROUP get_sub_group_id()
+#define SUBGROUP_LANE get_sub_group_local_id()
+#define SUBGROUP_SUM(x) sub_group_reduce_add(x)
+#define SUBGROUP_MAX(x) sub_group_reduce_max(x)
+#endif

@@ -52,19 +52,10 @@ float half_at(uint word, uint odd) { return unpackHalf2x16(odd == 0u ? word : wo
   void main() {
 #define KERNEL_END }
 
-// value ← its sum, or maximum, over the workgroup; always in the same order. `room`: shared floats, WG of them.
 #ifdef SUBGROUPS
-#define GROUP_REDUCE(value, room, subgroup_reduce, both)                                  \
-  {                                                                                       \
-    value = subgroup_reduce(value);                                                       \
-    if (gl_NumSubgroups > 1u) {                                                           \
-      if (gl_SubgroupInvocationID == 0u) room[gl_SubgroupID] = value;                     \
-      BARRIER;                                                                            \
-      value = room[0];                                                                    \
-      for (uint s_ = 1u; s_ < gl_NumSubgroups; ++s_) value = both(value, room[s_]);       \
-      BARRIER;                                                                            \
-    }                                                                                     \
-  }
-#define GROUP_SUM(value, room) GROUP_REDUCE(value, room, subgroupAdd, SUM_OF)
-#define GROUP_MAX(value, room) GROUP_REDUCE(value, room, subgroupMax, max)
+#define N_SUBGROUPS gl_NumSubgroups
+#define SUBGROUP gl_SubgroupID
+#define SUBGROUP_LANE gl_SubgroupInvocationID
+#define SUBGROUP_SUM(x) subgroupAdd(x)
+#define SUBGROUP_MAX(x) subgroupMax(x)
 #endif
