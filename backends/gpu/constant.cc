@@ -72,7 +72,7 @@ sdk::Status Constant::MakeMatrix(Driver& driver, const sdk::Host& host, const co
   layout_ = WeightLayout::Make(*format, rows, cols, driver.limits().max_part_bytes);
   std::vector<uint32_t> words;
   for (const WeightLayout::Part& part : layout_.parts) {
-    sdk::Result<std::unique_ptr<Buffer>> buffer = driver.NewBuffer(CONCORD_BUFFER_DEVICE, part.bytes);
+    sdk::Result<std::unique_ptr<Buffer>> buffer = driver.NewBuffer(CONCORD_BUFFER_DEVICE, part.bytes, 1);
     if (!buffer.ok()) return buffer.status();
     words.assign(part.bytes / 4, 0);
     Repack repack{
@@ -106,7 +106,7 @@ sdk::Status Constant::MakeArray(Driver& driver, const concord_constant_desc& des
     if (elems != 0) std::memcpy(words.data(), values.data(), values.size() * 4);
   }
   words.resize((words.size() + 4) / 4 * 4);  // whole vectors of four, and an address for nothing
-  sdk::Result<std::unique_ptr<Buffer>> buffer = driver.NewBuffer(CONCORD_BUFFER_DEVICE, words.size() * 4);
+  sdk::Result<std::unique_ptr<Buffer>> buffer = driver.NewBuffer(CONCORD_BUFFER_DEVICE, words.size() * 4, 1);
   if (!buffer.ok()) return buffer.status();
   sdk::Status status = driver.Upload(**buffer, words.data(), words.size() * 4);
   if (!status.ok()) return status;

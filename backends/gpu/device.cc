@@ -48,7 +48,7 @@ sdk::Status Driver::Launch(const sdk::Work& work, uint64_t ticket) {
 }
 
 sdk::Result<std::unique_ptr<sdk::Buffer>> Device::CreateBuffer(const concord_buffer_desc& desc) {
-  sdk::Result<std::unique_ptr<Buffer>> made = driver_->NewBuffer(desc.usage, desc.size_bytes);
+  sdk::Result<std::unique_ptr<Buffer>> made = driver_->NewBuffer(desc.usage, desc.size_bytes, desc.align_bytes);
   if (!made.ok()) return made.status();
   return std::unique_ptr<sdk::Buffer>(std::move(*made));
 }

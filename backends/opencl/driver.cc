@@ -34,7 +34,7 @@ sdk::Result<std::unique_ptr<OpenClDriver>> OpenClDriver::Open(const sdk::Host* h
   if (!status.ok()) return status;
   made->memory_ = std::make_unique<Memory>(adapter, api, made->context_, made->uploads_);
   made->kernels_ = std::make_unique<Kernels>(host, adapter, api, made->context_);
-  sdk::Result<std::unique_ptr<OpenClBuffer>> bounce = made->memory_->New(CONCORD_BUFFER_DEVICE, kBounceBytes);
+  sdk::Result<std::unique_ptr<OpenClBuffer>> bounce = made->memory_->New(CONCORD_BUFFER_DEVICE, kBounceBytes, 1);
   if (!bounce.ok()) return bounce.status();
   made->bounce_ = std::move(*bounce);
   return made;
@@ -69,8 +69,9 @@ OpenClDriver::~OpenClDriver() {
   if (context_ != nullptr) (void)api_->clReleaseContext(context_);
 }
 
-sdk::Result<std::unique_ptr<gpu::Buffer>> OpenClDriver::NewBuffer(int32_t usage, uint64_t size_bytes) {
-  sdk::Result<std::unique_ptr<OpenClBuffer>> made = memory_->New(usage, size_bytes);
+sdk::Result<std::unique_ptr<gpu::Buffer>> OpenClDriver::NewBuffer(int32_t usage, uint64_t size_bytes,
+                                                                  uint64_t align_bytes) {
+  sdk::Result<std::unique_ptr<OpenClBuffer>> made = memory_->New(usage, size_bytes, align_bytes);
   if (!made.ok()) return made.status();
   return std::unique_ptr<gpu::Buffer>(std::move(*made));
 }
@@ -133,18 +134,18 @@ sdk::Status OpenClDriver::Bounce(const gpu::BoundRange& to, cl_event* last, Load
 
 sdk::Status OpenClDriver::Copy(const gpu::BoundRange& from, const gpu::BoundRange& to, cl_event* last) {
   const OpenClBuffer &source = Of(from.buffer), &target = Of(to.buffer);
-  if (source.mapped() != nullptr && target.mapped() != nullptr) {
+  if (source.begin() != nullptr && target.begin() != nullptr) {
     return Bounce(to, last, [&](const gpu::BoundRange& bounce, uint64_t at) {
       return Copy(Piece(from, at, bounce.size_bytes), bounce, nullptr);
     });
   }
-  if (source.mapped() != nullptr) {
+  if (source.begin() != nullptr) {
     CONCORD_CL_RETURN_IF_ERROR(api_->clEnqueueWriteBuffer(queue_, target.handle(), CL_FALSE, to.offset_bytes,
-                                                          to.size_bytes, source.mapped() + from.offset_bytes, 0,
-                                                          nullptr, last));
-  } else if (target.mapped() != nullptr) {
+                                                          to.size_bytes, source.begin() + from.offset_bytes, 0, nullptr,
+                                                          last));
+  } else if (target.begin() != nullptr) {
     CONCORD_CL_RETURN_IF_ERROR(api_->clEnqueueReadBuffer(queue_, source.handle(), CL_FALSE, from.offset_bytes,
-                                                         to.size_bytes, target.mapped() + to.offset_bytes, 0, nullptr,
+                                                         to.size_bytes, target.begin() + to.offset_bytes, 0, nullptr,
                                                          last));
   } else {
     CONCORD_CL_RETURN_IF_ERROR(api_->clEnqueueCopyBuffer(queue_, source.handle(), target.handle(), from.offset_bytes,
@@ -155,7 +156,7 @@ sdk::Status OpenClDriver::Copy(const gpu::BoundRange& from, const gpu::BoundRang
 
 sdk::Status OpenClDriver::Fill(const gpu::BoundRange& to, uint32_t pattern, cl_event* last) {
   const OpenClBuffer& target = Of(to.buffer);
-  if (target.mapped() != nullptr) {
+  if (target.begin() != nullptr) {
     return Bounce(to, last, [&](const gpu::BoundRange& bounce, uint64_t) { return Fill(bounce, pattern, nullptr); });
   }
   CONCORD_CL_RETURN_IF_ERROR(api_->clEnqueueFillBuffer(queue_, target.handle(), &pattern, sizeof(pattern),

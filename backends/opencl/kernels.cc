@@ -9,9 +9,10 @@
 namespace concord::opencl {
 namespace {
 
-// Kernels compare numbers as unsigned.
+// Numbers are unsigned, as the kernels say that they are. No warnings: a constant where a condition was is what
+// specialising is about, and drivers print to the user's terminal.
 std::string OptionsFor(const gpu::KernelKey& key, const char* standard) {
-  std::string options = sdk::Cat("-cl-std=", std::string_view(standard));
+  std::string options = sdk::Cat("-w -cl-std=", std::string_view(standard));
   for (const gpu::KernelKey::Constant& constant : key.constants) {
     options += sdk::Cat(" -D", std::string_view(constant.name), "=", constant.value, "u");
   }

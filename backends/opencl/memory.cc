@@ -11,15 +11,22 @@ constexpr uint64_t kAlign = 256;
 
 uint64_t AlignUp(uint64_t bytes) { return (bytes + kAlign - 1) / kAlign * kAlign; }
 
+// Bytes from an address to the next that is a multiple of a power of two.
+uint64_t PaddingTo(const void* address, uint64_t align) {
+  return (0 - reinterpret_cast<uintptr_t>(address)) & (align - 1);
+}
+
 }  // namespace
 
-sdk::Result<std::unique_ptr<OpenClBuffer>> Memory::New(int32_t usage, uint64_t size_bytes) {
+sdk::Result<std::unique_ptr<OpenClBuffer>> Memory::New(int32_t usage, uint64_t size_bytes, uint64_t align_bytes) {
   const bool staging = usage == CONCORD_BUFFER_STAGING;
-  const uint64_t held = AlignUp(std::max<uint64_t>(size_bytes, 1));
+  // Where a driver maps memory to is its own affair.
+  const uint64_t slack = staging && align_bytes > 1 ? align_bytes : 0;
+  const uint64_t held = AlignUp(std::max<uint64_t>(size_bytes, 1)) + slack;
   sdk::Status status = Reserve(staging, size_bytes, held);
   if (!status.ok()) return status;
   auto buffer = std::make_unique<OpenClBuffer>(this, size_bytes, held, staging);
-  status = Back(buffer.get());
+  status = Back(buffer.get(), align_bytes);
   if (status.ok()) return buffer;
   if (status.code != CONCORD_RESOURCE_EXHAUSTED) return status;
   buffer.reset();
@@ -48,7 +55,7 @@ void Memory::Release(bool staging, uint64_t held_bytes) {
 }
 
 // Drivers put off taking memory until a command needs it, which would be in the middle of an answer: one needs it now.
-sdk::Status Memory::Back(OpenClBuffer* buffer) {
+sdk::Status Memory::Back(OpenClBuffer* buffer, uint64_t align_bytes) {
   const cl_mem_flags flags = buffer->staging_ ? CL_MEM_READ_WRITE | CL_MEM_ALLOC_HOST_PTR : CL_MEM_READ_WRITE;
   cl_int result = CL_SUCCESS;
   buffer->handle_ = api_->clCreateBuffer(context_, flags, buffer->held_, nullptr, &result);
@@ -58,6 +65,7 @@ sdk::Status Memory::Back(OpenClBuffer* buffer) {
                                             buffer->held_, 0, nullptr, nullptr, &result);
     if (result != CL_SUCCESS) return ClError(result, "clEnqueueMapBuffer");
     buffer->mapped_ = static_cast<char*>(mapped);
+    buffer->begin_ = buffer->mapped_ + PaddingTo(mapped, align_bytes);
     return sdk::Ok();
   }
   const cl_uint zero = 0;
@@ -89,14 +97,14 @@ OpenClBuffer::~OpenClBuffer() {
 }
 
 sdk::Result<void*> OpenClBuffer::Map(uint64_t offset_bytes, uint64_t size_bytes, uint32_t access) {
-  if (mapped_ == nullptr) return Buffer::Map(offset_bytes, size_bytes, access);
+  if (begin_ == nullptr) return Buffer::Map(offset_bytes, size_bytes, access);
   sdk::Status status = CheckRange(offset_bytes, size_bytes);
   if (!status.ok()) return status;
-  return static_cast<void*>(mapped_ + offset_bytes);
+  return static_cast<void*>(begin_ + offset_bytes);
 }
 
 sdk::Status OpenClBuffer::FlushRange(uint64_t offset_bytes, uint64_t size_bytes) {
-  if (mapped_ == nullptr) {
+  if (begin_ == nullptr) {
     return sdk::Error(CONCORD_FAILED_PRECONDITION, "flush of a buffer that cannot be mapped");
   }
   return CheckRange(offset_bytes, size_bytes);

@@ -21,7 +21,7 @@ class Memory {
       : adapter_(adapter), api_(api), context_(context), queue_(queue) {}
 
   // CONCORD_BUFFER_DEVICE or _STAGING.
-  sdk::Result<std::unique_ptr<OpenClBuffer>> New(int32_t usage, uint64_t size_bytes);
+  sdk::Result<std::unique_ptr<OpenClBuffer>> New(int32_t usage, uint64_t size_bytes, uint64_t align_bytes);
   void Stats(concord_memory_stats* out);
 
  private:
@@ -29,7 +29,7 @@ class Memory {
 
   sdk::Status Reserve(bool staging, uint64_t size_bytes, uint64_t held_bytes);
   void Release(bool staging, uint64_t held_bytes);
-  sdk::Status Back(OpenClBuffer* buffer);
+  sdk::Status Back(OpenClBuffer* buffer, uint64_t align_bytes);
 
   const Adapter* adapter_;
   const Api* api_;
@@ -53,7 +53,7 @@ class OpenClBuffer final : public gpu::Buffer {
   sdk::Status FlushRange(uint64_t offset_bytes, uint64_t size_bytes) override;
 
   cl_mem handle() const { return handle_; }
-  char* mapped() const { return mapped_; }  // null unless staging memory
+  char* begin() const { return begin_; }  // null unless staging memory
   uint64_t held() const { return held_; }
 
  private:
@@ -64,6 +64,7 @@ class OpenClBuffer final : public gpu::Buffer {
   bool staging_;
   cl_mem handle_ = nullptr;
   char* mapped_ = nullptr;
+  char* begin_ = nullptr;  // the first aligned address
 };
 
 }  // namespace concord::opencl

@@ -69,7 +69,7 @@ sdk::Status VulkanDriver::OpenUploads() {
   upload_commands_ = std::make_unique<Commands>(&api_, device_);
   sdk::Status status = upload_commands_->Create(adapter_->transfer_family);
   if (!status.ok()) return status;
-  sdk::Result<std::unique_ptr<VulkanBuffer>> staging = memory_->New(CONCORD_BUFFER_STAGING, kUploadBytes);
+  sdk::Result<std::unique_ptr<VulkanBuffer>> staging = memory_->New(CONCORD_BUFFER_STAGING, kUploadBytes, 1);
   if (!staging.ok()) return staging.status();
   upload_staging_ = std::move(*staging);
   return sdk::Ok();
@@ -91,8 +91,8 @@ VulkanDriver::~VulkanDriver() {
   if (api_.vkDestroyDevice != nullptr) api_.vkDestroyDevice(device_, nullptr);
 }
 
-sdk::Result<std::unique_ptr<gpu::Buffer>> VulkanDriver::NewBuffer(int32_t usage, uint64_t size_bytes) {
-  sdk::Result<std::unique_ptr<VulkanBuffer>> made = memory_->New(usage, size_bytes);
+sdk::Result<std::unique_ptr<gpu::Buffer>> VulkanDriver::NewBuffer(int32_t usage, uint64_t size_bytes, uint64_t align_bytes) {
+  sdk::Result<std::unique_ptr<VulkanBuffer>> made = memory_->New(usage, size_bytes, align_bytes);
   if (!made.ok()) return made.status();
   return std::unique_ptr<gpu::Buffer>(std::move(*made));
 }

@@ -7,7 +7,7 @@ namespace concord::vulkan {
 namespace {
 
 // Larger than any alignment that Vulkan may ask of a storage buffer (256), so that ranges never share a cache line's flush.
-constexpr uint64_t kAlign = 256;
+constexpr uint64_t kAlign = 256, kPage = 4096;
 constexpr uint64_t kDeviceChunk = uint64_t{64} << 20, kStagingChunk = uint64_t{8} << 20;
 
 uint64_t AlignUp(uint64_t bytes) { return (bytes + kAlign - 1) / kAlign * kAlign; }
@@ -18,16 +18,21 @@ Memory::~Memory() {
   for (Chunk& chunk : chunks_) Destroy(&chunk);
 }
 
-sdk::Result<std::unique_ptr<VulkanBuffer>> Memory::New(int32_t usage, uint64_t size_bytes) {
+sdk::Result<std::unique_ptr<VulkanBuffer>> Memory::New(int32_t usage, uint64_t size_bytes, uint64_t align_bytes) {
   const bool staging = usage == CONCORD_BUFFER_STAGING;
   std::lock_guard<std::mutex> lock(mutex_);
   if (size_bytes > adapter_->max_allocation_bytes) return adapter_->Exhausted(size_bytes, device_chunks_);
-  const uint64_t held = AlignUp(std::max<uint64_t>(size_bytes, 1));
+  // Chunks are mapped at the start of a page.
+  if (staging && align_bytes > kPage) {
+    return sdk::Error(CONCORD_UNIMPLEMENTED, "staging memory of Vulkan is aligned to ", kPage, " bytes, not to ",
+                      align_bytes);
+  }
+  const uint64_t held = AlignUp(std::max<uint64_t>(size_bytes, 1)), align = std::max(align_bytes, kAlign);
   Chunk* chunk = nullptr;
   std::optional<uint64_t> offset;
   for (Chunk& candidate : chunks_) {
     if (candidate.staging != staging) continue;
-    offset = candidate.ranges.Allocate(held, kAlign);
+    offset = candidate.ranges.Allocate(held, align);
     chunk = &candidate;
     if (offset) break;
   }
@@ -35,7 +40,7 @@ sdk::Result<std::unique_ptr<VulkanBuffer>> Memory::New(int32_t usage, uint64_t s
     sdk::Result<Chunk*> made = NewChunk(staging, held);
     if (!made.ok()) return made.status();
     chunk = *made;
-    offset = chunk->ranges.Allocate(held, kAlign);
+    offset = chunk->ranges.Allocate(held, align);
   }
   used_ += held;
   peak_ = std::max(peak_, used_);

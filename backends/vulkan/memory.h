@@ -22,7 +22,7 @@ class Memory {
   ~Memory();
 
   // CONCORD_BUFFER_DEVICE or _STAGING; staging memory is mapped for as long as it lives.
-  sdk::Result<std::unique_ptr<VulkanBuffer>> New(int32_t usage, uint64_t size_bytes);
+  sdk::Result<std::unique_ptr<VulkanBuffer>> New(int32_t usage, uint64_t size_bytes, uint64_t align_bytes);
   void Stats(concord_memory_stats* out);
 
  private:
