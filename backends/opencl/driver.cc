@@ -165,7 +165,7 @@ sdk::Status OpenClDriver::Fill(const gpu::BoundRange& to, uint32_t pattern, cl_e
 }
 
 template <typename Enqueues>
-sdk::Status OpenClDriver::Launch(uint64_t ticket, Enqueues enqueues) {
+sdk::Status OpenClDriver::Send(uint64_t ticket, Enqueues enqueues) {
   cl_event last = nullptr;
   sdk::Status status = enqueues(&last);
   if (status.ok() && last == nullptr) {
@@ -190,7 +190,7 @@ sdk::Status OpenClDriver::Launch(uint64_t ticket, Enqueues enqueues) {
 
 sdk::Status OpenClDriver::LaunchDispatches(const std::vector<gpu::Dispatch>& dispatches, size_t count,
                                            uint64_t ticket) {
-  return Launch(ticket, [&](cl_event* last) {
+  return Send(ticket, [&](cl_event* last) {
     for (size_t i = 0; i < count; ++i) {
       sdk::Status status = Enqueue(dispatches[i], i + 1 == count ? last : nullptr);
       if (!status.ok()) {
@@ -203,11 +203,11 @@ sdk::Status OpenClDriver::LaunchDispatches(const std::vector<gpu::Dispatch>& dis
 }
 
 sdk::Status OpenClDriver::LaunchCopy(const gpu::BoundRange& from, const gpu::BoundRange& to, uint64_t ticket) {
-  return Launch(ticket, [&](cl_event* last) { return to.size_bytes == 0 ? sdk::Ok() : Copy(from, to, last); });
+  return Send(ticket, [&](cl_event* last) { return to.size_bytes == 0 ? sdk::Ok() : Copy(from, to, last); });
 }
 
 sdk::Status OpenClDriver::LaunchFill(const gpu::BoundRange& to, uint32_t pattern, uint64_t ticket) {
-  return Launch(ticket, [&](cl_event* last) { return to.size_bytes == 0 ? sdk::Ok() : Fill(to, pattern, last); });
+  return Send(ticket, [&](cl_event* last) { return to.size_bytes == 0 ? sdk::Ok() : Fill(to, pattern, last); });
 }
 
 sdk::Status OpenClDriver::Wait(uint64_t ticket) {

@@ -52,7 +52,7 @@ class OpenClDriver final : public gpu::Driver {
 
   // Sends off what `enqueue(cl_event* last)` gives to the queue.
   template <typename Enqueues>
-  sdk::Status Launch(uint64_t ticket, Enqueues enqueues);
+  sdk::Status Send(uint64_t ticket, Enqueues enqueues);
 
   const Api* api_;
   const Adapter* adapter_;
