@@ -107,7 +107,7 @@ sdk::Status OpenClDriver::Enqueue(const gpu::Dispatch& dispatch, cl_event* last)
     }
     const cl_mem buffer = Of(arg.buffer).handle();
     const auto units = static_cast<cl_uint>(arg.offset_bytes / 16);
-    CONCORD_CL_RETURN_IF_ERROR(api_->clSetKernelArg(kernel.handle, at++, sizeof(buffer), &buffer));
+    CONCORD_CL_RETURN_IF_ERROR(api_->clSetKernelArg(kernel.handle, at++, sizeof(cl_mem), &buffer));
     CONCORD_CL_RETURN_IF_ERROR(api_->clSetKernelArg(kernel.handle, at++, sizeof(units), &units));
   }
   for (const uint32_t& word : dispatch.words) {

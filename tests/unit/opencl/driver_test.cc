@@ -59,8 +59,9 @@ class DriverTest : public ::testing::Test {
  protected:
   void SetUp() override {
     seen = &seen_;
-    cache_ = ::testing::TempDir() + "opencl_driver_test";
-    std::filesystem::remove_all(cache_);
+    std::string folder = ::testing::TempDir() + "opencl_driver_test_XXXXXX";
+    ASSERT_NE(mkdtemp(folder.data()), nullptr);
+    cache_ = folder;
     setenv("CONCORD_CACHE_DIR", cache_.c_str(), 1);
     host_api_.struct_size = sizeof(host_api_);
     host_api_.user = &logs_;
@@ -80,7 +81,9 @@ class DriverTest : public ::testing::Test {
     if (!adapters.ok() || adapters->empty()) GTEST_SKIP() << "no OpenCL device: " << adapters.status().message;
     adapter_ = (*adapters)[0];
   }
-  void TearDown() override { std::filesystem::remove_all(cache_); }
+  void TearDown() override {
+    if (!cache_.empty()) std::filesystem::remove_all(cache_);
+  }
 
   std::unique_ptr<OpenClDriver> Open() {
     sdk::Result<std::unique_ptr<OpenClDriver>> driver = OpenClDriver::Open(host_.get(), api_.get(), &adapter_);
