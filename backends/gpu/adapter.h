@@ -35,10 +35,12 @@ struct Adapter {
 
   // RESOURCE_EXHAUSTED for `wanted_bytes` where buffers have taken `taken_bytes` of the memory.
   sdk::Status Exhausted(uint64_t wanted_bytes, uint64_t taken_bytes) const {
-    return sdk::Error(CONCORD_RESOURCE_EXHAUSTED, "no memory on ", name, " for ", wanted_bytes, " bytes; ",
-                      FreeBytes(taken_bytes), " of ", memory_bytes, " are free, and one piece has at most ",
-                      max_allocation_bytes,
-                      "; use a smaller quantisation, a shorter context or fewer sequences at once");
+    const std::string limit = wanted_bytes > max_allocation_bytes
+                                  ? sdk::Cat(" (one piece has at most ", max_allocation_bytes, ")")
+                                  : std::string();
+    return sdk::Error(CONCORD_RESOURCE_EXHAUSTED, "no device memory for ", wanted_bytes, " bytes", limit, "; ",
+                      FreeBytes(taken_bytes), " of ", memory_bytes,
+                      " are free: use a smaller quantisation, a shorter context or fewer sequences");
   }
   uint64_t FreeBytes(uint64_t taken_bytes) const { return memory_bytes - std::min(taken_bytes, memory_bytes); }
 

@@ -43,8 +43,8 @@ struct Dispatch {
 class Driver : public sdk::AsyncDriver {
  public:
   virtual const Limits& limits() const = 0;
-  // CONCORD_BUFFER_DEVICE or _STAGING, whose address is a multiple of `align_bytes`. RESOURCE_EXHAUSTED says how much was
-  // wanted and how much is free.
+  // CONCORD_BUFFER_DEVICE or _STAGING, whose address is a multiple of `align_bytes`. RESOURCE_EXHAUSTED says how much
+  // was wanted and how much is free.
   virtual sdk::Result<std::unique_ptr<Buffer>> NewBuffer(int32_t usage, uint64_t size_bytes, uint64_t align_bytes) = 0;
   // Copies host memory into a device buffer that nothing uses yet; returns when it is there.
   virtual sdk::Status Upload(Buffer& target, const void* data, uint64_t size_bytes) = 0;
