@@ -42,6 +42,9 @@ using Clock = std::chrono::steady_clock;
 // never wastes more than it can save.
 constexpr auto kSpin = std::chrono::microseconds(50);
 
+// How long tasks that have not begun may keep a TaskArena from its end.
+constexpr auto kPatience = std::chrono::seconds(1);
+
 void Pause() {
 #if defined(__x86_64__) || defined(__i386__)
   __builtin_ia32_pause();
@@ -180,7 +183,7 @@ class TaskArena::Helpers {
                std::max<size_t>(count + 1, std::thread::hardware_concurrency())),
         arena_(static_cast<int>(count) + 1, /*reserved_for_masters=*/1),
         pinner_(arena_, std::move(pin_to)) {}
-  ~Helpers() { service_->End(); }
+  ~Helpers() { service_->End(refused_.load(std::memory_order_relaxed)); }
 
   // Makes sure that `wanted` helpers are looking for work, or soon will.
   void Summon(uint32_t wanted) {
@@ -194,8 +197,8 @@ class TaskArena::Helpers {
   }
 
  private:
-  // What tasks share. oneTBB may never run one (where the system gives it no thread), so that nobody waits for those
-  // that have not begun: they find the service ended, whenever that may be.
+  // What tasks share. oneTBB may never run one, where the system gives it no thread: then nobody waits for those that
+  // have not begun; they find the service ended, whenever that may be.
   class Service {
    public:
     explicit Service(Gate* gate) : gate_(gate) {}
@@ -204,13 +207,16 @@ class TaskArena::Helpers {
     bool Need(uint32_t wanted) {
       uint32_t serving = serving_.load(std::memory_order_seq_cst);
       while (serving < wanted) {
-        if (serving_.compare_exchange_weak(serving, serving + 1, std::memory_order_seq_cst)) return true;
+        if (!serving_.compare_exchange_weak(serving, serving + 1, std::memory_order_seq_cst)) continue;
+        waiting_.fetch_add(1, std::memory_order_seq_cst);
+        return true;
       }
       return false;
     }
 
     void Run() {
       running_.fetch_add(1, std::memory_order_seq_cst);
+      waiting_.fetch_sub(1, std::memory_order_seq_cst);
       if (!ended_.load(std::memory_order_seq_cst)) {
         do {
           gate_->Serve();
@@ -221,15 +227,21 @@ class TaskArena::Helpers {
       running_.fetch_sub(1, std::memory_order_seq_cst);
     }
 
-    // The gate is not looked at after this; tasks that have begun end within kSpin.
-    void End() {
+    // The gate is not looked at after this; tasks that have begun end within kSpin. oneTBB frees a task only by running
+    // it, so those that still can are waited for.
+    void End(bool no_more_threads) {
       ended_.store(true, std::memory_order_seq_cst);
-      while (running_.load(std::memory_order_seq_cst) != 0) std::this_thread::yield();
+      const Clock::time_point until = Clock::now() + (no_more_threads ? std::chrono::seconds(0) : kPatience);
+      while (running_.load(std::memory_order_seq_cst) != 0 ||
+             (waiting_.load(std::memory_order_seq_cst) != 0 && Clock::now() < until)) {
+        std::this_thread::yield();
+      }
     }
 
    private:
     Gate* gate_;
     std::atomic<uint32_t> serving_{0};  // helpers that look at the gate before they leave, or will
+    std::atomic<uint32_t> waiting_{0};  // tasks that have not begun
     std::atomic<uint32_t> running_{0};  // tasks that may touch the gate
     std::atomic<bool> ended_{false};
   };

@@ -1,8 +1,11 @@
 #include <sched.h>
 #include <sys/utsname.h>
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
 
+#include "absl/strings/match.h"
+#include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "concord/concord.h"
 #include "runtime/base/task_arena.h"
@@ -24,6 +27,16 @@ hal::DeviceRegistry Discover(const DeviceOptions& options) {
   wanted.plugin_files = options.plugins;
   wanted.search_path = OwnPluginFolder();
   return hal::DeviceRegistry::Discover(std::move(wanted));
+}
+
+// The folders of a search path, with a remark on those that are not there.
+std::vector<std::string> Folders(const std::string& path) {
+  std::vector<std::string> folders = absl::StrSplit(path, ':', absl::SkipEmpty());
+  std::error_code error;
+  for (std::string& folder : folders) {
+    if (!std::filesystem::is_directory(folder, error)) folder += " (there is no such folder)";
+  }
+  return folders;
 }
 
 class Doctor : public Command {
@@ -50,12 +63,14 @@ class Doctor : public Command {
     if (registry.devices().empty()) out += "  none\n";
     out += "\nNot usable\n";
     for (const hal::DeviceRegistry::Problem& problem : registry.problems()) {
-      absl::StrAppend(&out, "  ", problem.plugin, ": ", problem.status.message(), "\n");
+      const bool named = absl::StrContains(problem.status.message(), problem.plugin);
+      absl::StrAppend(&out, "  ", named ? "" : problem.plugin, named ? "" : ": ", problem.status.message(), "\n");
     }
     if (registry.problems().empty()) out += "  nothing: every plugin that was found works\n";
     const std::string path = hal::PluginSearchPath(), own = OwnPluginFolder();
     absl::StrAppend(&out, "\nPlugins are looked for in\n  ", own, own.empty() ? "" : "\n  ",
-                    path.empty() ? "CONCORD_PLUGIN_PATH, which is not set" : path, "\n\nArchitectures\n  ");
+                    path.empty() ? "CONCORD_PLUGIN_PATH, which is not set" : absl::StrJoin(Folders(path), "\n  "),
+                    "\n\nArchitectures\n  ");
     for (const models::ModelDef& model : models::AllModels()) absl::StrAppend(&out, model.name, "  ");
     absl::StrAppend(&out, "\n\nDemo model\n  ",
                     exec::DemoModelBytes().empty() ? "not built in: run-model needs a MODEL" : "built in", "\n");

@@ -87,7 +87,10 @@ class Generate : public Command {
     Request request;
     CONCORD_RETURN_IF_ERROR(sampling_.Apply(model, &request));
     if (no_bos_) request.add_bos = false;
-    if (!prompt_.has_value()) return Chat(engine, request, console);
+    if (!prompt_.has_value()) {
+      CONCORD_RETURN_IF_ERROR(RequestError(model.Tokenize("").status()));  // no tokenizer: said before a line is typed
+      return Chat(engine, request, console);
+    }
     request.prompt = *prompt_;
     return Complete(model, engine, request, console);
   }

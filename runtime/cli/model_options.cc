@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "absl/strings/match.h"
 #include "runtime/cli/exit_code.h"
 #include "runtime/cli/own_plugins.h"
 #include "runtime/exec/demo_model.h"
@@ -31,7 +32,7 @@ absl::StatusOr<std::string> ReadAll(int fd, const std::string& what) {
   }
 }
 
-absl::Status LoadError(const ModelOptions& options, const absl::Status& status) {
+absl::Status LoadError(const ModelOptions& options, absl::Status status) {
   if (absl::IsUnavailable(status)) {
     CONCORD_ASSIGN_OR_RETURN(const hal::DeviceRegistry registry, FindDevices(options));
     if (registry.Find(options.device) == nullptr) {
@@ -39,6 +40,9 @@ absl::Status LoadError(const ModelOptions& options, const absl::Status& status) 
     }
   }
   if (absl::IsOutOfRange(status)) return UsageError(status.message());
+  if (!options.model.empty() && !absl::StrContains(status.message(), options.model)) {
+    status = absl::Status(status.code(), absl::StrCat(options.model, ": ", status.message()));
+  }
   return ModelError(status);
 }
 

@@ -85,6 +85,10 @@ concord::Request ToRequest(const concord_request& c) {
   request.max_tokens = c.max_tokens;
   for (size_t i = 0; i < c.stop_count && c.stop != nullptr; ++i) request.stop.push_back(Text(c.stop[i]));
   request.ignore_eos = c.ignore_eos != 0;
+  if (c.stop_tokens != nullptr) request.stop_tokens.assign(c.stop_tokens, c.stop_tokens + c.stop_token_count);
+  for (size_t i = 0; i < c.logit_bias_count && c.bias_tokens != nullptr && c.logit_bias != nullptr; ++i) {
+    request.sampling.logit_bias.emplace_back(c.bias_tokens[i], c.logit_bias[i]);
+  }
   concord::Sampling& s = request.sampling;
   s.seed = c.seed;
   s.temperature = c.temperature;

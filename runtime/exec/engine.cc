@@ -4,10 +4,28 @@
 #include <cmath>
 #include <system_error>
 
+#include "absl/strings/str_format.h"
+#include "runtime/text/utf8.h"
+
 namespace concord::exec {
 namespace {
 
 double Seconds(std::chrono::steady_clock::duration d) { return std::chrono::duration<double>(d).count(); }
+
+// A tokenizer would take the bytes one by one; whoever sends them has the wrong encoding, and should hear of it.
+absl::Status CheckUtf8(absl::string_view prompt) {
+  for (size_t at = 0; at < prompt.size();) {
+    const text::Utf8Char c = text::FirstChar(prompt.substr(at));
+    if (c.size == 0) {
+      return absl::InvalidArgumentError(absl::StrFormat(
+          "the prompt is not UTF-8: byte 0x%02X at offset %d begins no character; convert it, for example "
+          "with iconv -f LATIN1 -t UTF-8",
+          static_cast<unsigned char>(prompt[at]), at));
+    }
+    at += c.size;
+  }
+  return absl::OkStatus();
+}
 
 }  // namespace
 
@@ -45,6 +63,7 @@ absl::StatusOr<std::shared_ptr<StreamState>> EngineCore::Submit(const Request& r
   CONCORD_RETURN_IF_ERROR(Sampler::Check(request.sampling, model_->n_vocab()));
   std::vector<int32_t> prompt = request.prompt_tokens;
   if (prompt.empty()) {
+    CONCORD_RETURN_IF_ERROR(CheckUtf8(request.prompt));
     CONCORD_ASSIGN_OR_RETURN(prompt, model_->Tokenize(request.prompt, request.add_bos, request.parse_special));
   }
   if (prompt.empty()) {

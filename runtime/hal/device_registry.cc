@@ -46,7 +46,7 @@ DeviceRegistry DeviceRegistry::Discover(Options options) {
   registry.host_ = options.host != nullptr ? std::move(options.host) : HostServices::Create();
   for (const std::string& file : options.plugin_files) registry.Add(Plugin::Load(file), file, true);
   if (options.linked) {
-    for (const LinkedPlugin& linked : LinkedPlugins()) registry.Add(Plugin::FromLinked(linked), linked.name, true);
+    for (const LinkedPlugin& linked : LinkedPlugins()) registry.Add(Plugin::FromLinked(linked), linked.name, false);
   }
   std::string path = std::move(options.search_path);
   if (options.search_environment) absl::StrAppend(&path, ":", PluginSearchPath());

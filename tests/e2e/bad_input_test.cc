@@ -143,10 +143,8 @@ TEST(Usage, Prompt) {
   ExpectFailure({model, "-f", "./nowhere.txt"}, 2, "nowhere.txt");
   ExpectFailure({model}, 2, "prompt");  // standard input is empty
 }
-TEST(Usage, InvalidUtf8IsText) {
-  const Outcome run = RunModel({Golden("llama/llama.gguf"), "-p", "a\xFF\xC0z", "-n", "2", "--temperature", "0"});
-  EXPECT_EQ(run.exit_code, 0) << run.err;
-  EXPECT_THAT(run.out, testing::StartsWith("a\xFF\xC0z"));
+TEST(Usage, InvalidUtf8) {
+  ExpectFailure({Golden("llama/llama.gguf"), "-p", "a\xFF\xC0z", "-n", "2"}, 2, "byte 0xFF at offset 1");
 }
 
 TEST(Device, Unknown) {
@@ -163,7 +161,7 @@ TEST(Device, PluginThatIsNone) {
 }
 TEST(Device, PluginCutShort) {  // mapped whole by dlopen, and a bus error at the first touch
   std::string bytes = ReadFile("/proc/self/exe");
-  WriteFile(Scratch("libcut.so"), bytes.substr(0, bytes.size() / 2));
+  WriteFile(Scratch("libcut.so"), bytes.substr(0, 20000));
   ExpectFailure({"-p", "a", "--plugin", Scratch("libcut.so")}, 5, "cut short");
 }
 TEST(Device, RefusesAnOp) {  // the null plugin refuses all of them

@@ -85,6 +85,7 @@ absl::Status OutOfMemory(Context& context) {
       concord_error error = hal::NoError();
       concord_buffer* buffer = nullptr;
       const int32_t code = device.api().buffer_create(device.get(), &desc, &buffer, &error);
+      if (code == CONCORD_OK) device.api().buffer_destroy(buffer);
       const std::string what = absl::StrCat("a buffer of ", bytes, " bytes");
       CONCORD_RETURN_IF_ERROR(
           ExpectCode(hal::ToStatus(code, error, "buffer_create"), absl::StatusCode::kResourceExhausted, what));

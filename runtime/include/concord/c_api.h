@@ -73,6 +73,11 @@ typedef struct concord_request {
   float frequency_penalty;
   int32_t ignore_eos;
   int32_t reserved;
+  const int32_t* stop_tokens; /* ids that end generation, beside the model's own */
+  size_t stop_token_count;
+  const int32_t* bias_tokens; /* logit_bias[i] is added to the logit of bias_tokens[i]; -INFINITY bans it */
+  const float* logit_bias;
+  size_t logit_bias_count;
 } concord_request;
 
 enum {

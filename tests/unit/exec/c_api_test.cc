@@ -69,6 +69,28 @@ TEST_F(CApi, CallbackCanStop) {
   EXPECT_EQ(result.finish_reason, CONCORD_FINISH_CANCELLED);
 }
 
+TEST_F(CApi, BiasesAndStopTokens) {
+  concord_request request;
+  concord_request_init(&request);
+  request.prompt = "hello";
+  request.temperature = 0;
+  request.max_tokens = 5;
+  const int32_t wanted = 7;
+  const float most = 1e6f;
+  request.bias_tokens = &wanted;
+  request.logit_bias = &most;
+  request.logit_bias_count = 1;
+  concord_result result{};
+  result.struct_size = sizeof result;
+  ASSERT_EQ(concord_generate(engine_, &request, nullptr, nullptr, &result, nullptr), 0);
+  EXPECT_EQ(result.generated_tokens, 5);
+  request.stop_tokens = &wanted;
+  request.stop_token_count = 1;
+  ASSERT_EQ(concord_generate(engine_, &request, nullptr, nullptr, &result, nullptr), 0);
+  EXPECT_EQ(result.generated_tokens, 0);
+  EXPECT_EQ(result.finish_reason, CONCORD_FINISH_STOP);
+}
+
 TEST_F(CApi, TokenizeCountsWhatDoesNotFit) {
   size_t count = 0;
   int32_t one = -1;

@@ -346,9 +346,7 @@ TEST_F(Files, TheCpuIsLinkedInAndAlsoLoadsByPath) {
   const DeviceRegistry by_path = DeviceRegistry::Discover(options);
   ASSERT_NE(by_path.Find("cpu:0"), nullptr) << by_path.problems()[0].status;
   EXPECT_NE(by_path.Find("cpu")->instance->plugin().path(), "");
-  // The linked one of the same name is passed over, and that is said.
-  ASSERT_EQ(by_path.problems().size(), 1u);
-  EXPECT_EQ(by_path.problems()[0].plugin, "cpu");
+  EXPECT_TRUE(by_path.problems().empty());  // the linked one of the same name is passed over, as the user wanted
   EXPECT_TRUE(by_path.Open("cpu:0").ok());
 }
 
