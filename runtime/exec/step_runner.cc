@@ -2,11 +2,13 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "runtime/base/memory_block.h"
 #include "runtime/exec/from_device.h"
 #include "runtime/graph/memory_plan.h"
 #include "runtime/graph/sizes.h"
+#include "runtime/hal/status.h"
 
 namespace concord::exec {
 namespace {
@@ -194,8 +196,23 @@ absl::Status StepRunner::Run(const StepBatch& batch) {
   const uint64_t logit_bytes = batch.output_rows.size() * logit_row_bytes_;
   absl::Status status = Enqueue(PackInputs(batch), logit_bytes);
   // Also when a part was refused: what came before it still reads the inputs.
-  status.Update(FromDevice(chain_.Wait()));
-  return status.ok() ? FromDevice(logits_->Arrived(logit_bytes)) : status;
+  status.Update(FromDevice(hal::WithOpName(chain_.Wait(), model_->lowered().desc())));
+  if (status.ok()) return FromDevice(logits_->Arrived(logit_bytes));
+  (void)BeginAnew();  // if that fails too, the device is gone, and the next step says so
+  return status;
+}
+
+// A semaphore that has failed stays so: the next step needs another, once nothing of this one is left in the queue.
+absl::Status StepRunner::BeginAnew() {
+  const hal::Device& device = model_->device();
+  CONCORD_ASSIGN_OR_RETURN(hal::Semaphore semaphore, device.CreateSemaphore());
+  failed_.push_back(std::exchange(chain_, hal::Chain(std::move(semaphore))));
+  const concord_point signal = chain_.next();
+  CONCORD_RETURN_IF_ERROR(device.Barrier({}, {&signal, 1}));
+  chain_.Advance();
+  const absl::Status status = chain_.Wait();
+  if (status.ok()) failed_.clear();
+  return status;
 }
 
 }  // namespace concord::exec

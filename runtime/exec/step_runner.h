@@ -41,11 +41,13 @@ class StepRunner {
   absl::Status Prepare(const StepCapacities& capacities);
   void SetSymbols(const StepBatch& batch);
   uint64_t PackInputs(const StepBatch& batch);
+  absl::Status BeginAnew();
   absl::Status Enqueue(uint64_t input_bytes, uint64_t logit_bytes);
 
   std::shared_ptr<const LoadedModel> model_;
   hal::Prepared prepared_;
   hal::Chain chain_;
+  std::vector<hal::Chain> failed_;  // which work in the queue may still point to
   std::vector<hal::Buffer> states_;
   hal::Buffer workspace_;
   std::unique_ptr<hal::StagedBuffer> inputs_, logits_;

@@ -15,15 +15,6 @@ absl::string_view View(concord_string text) {
   return text.data == nullptr ? absl::string_view() : absl::string_view(text.data, text.size_bytes);
 }
 
-// "op 3 (linear, layers.0.mlp)" for messages about a program.
-std::string OpLabel(const concord_program_desc& desc, uint32_t index) {
-  if (index >= desc.ops.count) return "";
-  concord_op_desc op{};
-  std::memcpy(&op, static_cast<const char*>(desc.ops.data) + static_cast<size_t>(index) * desc.ops.stride_bytes,
-              std::min<size_t>(desc.ops.stride_bytes, sizeof(op)));
-  return absl::StrCat(" op ", index, " (", View(op.name), op.scope.size_bytes == 0 ? "" : ", ", View(op.scope), ")");
-}
-
 template <typename T>
 absl::Status CheckMade(int32_t code, const concord_error& error, const T* handle, const std::string& where) {
   if (code != CONCORD_OK) return ToStatus(code, error, where);

@@ -114,8 +114,10 @@ class DiscreteDevice final : public sdk::HostDevice {
     return sdk::Error(CONCORD_RESOURCE_EXHAUSTED, "no memory for ", size_bytes, " bytes (simulated); 0 are free");
   }
   sdk::Status BeforeExecute() override {
-    if (execution_fails_.exchange(false)) return sdk::Error(CONCORD_DATA_LOSS, "the work went wrong (simulated)");
-    return CheckLost();
+    if (!execution_fails_.exchange(false)) return CheckLost();
+    sdk::Status status = sdk::Error(CONCORD_DATA_LOSS, "the work went wrong (simulated)");
+    status.op_index = 0;
+    return status;
   }
 
   sdk::InlineScheduler* scheduler_;

@@ -8,12 +8,14 @@
 #include <cstring>
 
 #include "concord/concord.h"
+#include "concord/fault.h"
 #include "runtime/exec/loaded_model.h"
 #include "tests/emulators/discrete/path.h"
 
 namespace concord {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 
 Model Load(const std::string& path, const char* device, LoadOptions options = {}) {
@@ -74,6 +76,63 @@ TEST(DiscreteDevice, EveryKvTypeGivesTheReferencesLogits) {
               Logits(Load("synthetic:tiny:q8_0", "reference", options)))
         << kv;
   }
+}
+
+// Requests on a card that breaks in mid-answer: they end with a reason, and nothing else does.
+class BrokenCard : public testing::Test {
+ protected:
+  static Request Endless() {
+    Request request;
+    request.prompt_tokens = {1, 2, 3};
+    request.ignore_eos = true;
+    request.sampling.temperature = 0;
+    request.max_tokens = 2000;
+    return request;
+  }
+  // Breaks the card with `breaks` after some tokens of a request; how the request ended.
+  template <typename Breaks>
+  absl::Status EndOfRequest(Breaks breaks) {
+    const hal::Device& device = model_.impl()->loaded->device();
+    const auto* faults = static_cast<const concord_fault_api*>(device.instance().GetExtension(CONCORD_FAULT_EXTENSION));
+    Stream stream = *engine_.Generate(Endless());
+    for (int i = 0; i < 3; ++i) EXPECT_TRUE(stream.Next().has_value());
+    EXPECT_EQ(breaks(*faults, device.get()), CONCORD_OK);
+    while (stream.Next().has_value()) {
+    }
+    EXPECT_EQ(stream.result().finish_reason, FinishReason::kError);
+    return stream.status();
+  }
+
+  Model model_ = Load("synthetic:tiny:f16", "discrete", {.context_tokens = 4096});
+  Engine engine_ = *Engine::Create(model_, {.max_sequences = 1});
+};
+
+TEST_F(BrokenCard, WorkThatFailsNamesItsOp) {
+  const absl::Status status = EndOfRequest(
+      [](const concord_fault_api& faults, concord_device* device) { return faults.fail_execution(device, nullptr); });
+  EXPECT_TRUE(absl::IsUnavailable(status)) << status;
+  EXPECT_THAT(std::string(status.message()), AllOf(HasSubstr("discrete:0"), HasSubstr("in op 0 (embed")));
+  // The engine lives on.
+  Request request = Endless();
+  request.max_tokens = 4;
+  Stream next = *engine_.Generate(request);
+  int tokens = 0;
+  while (next.Next().has_value()) ++tokens;
+  EXPECT_EQ(tokens, 4);
+  EXPECT_TRUE(next.status().ok()) << next.status();
+}
+
+TEST_F(BrokenCard, ALostCardFailsItsRequestsAndNoOthers) {
+  const Model other = Load("synthetic:tiny:f16", "cpu", {.context_tokens = 128});
+  const absl::Status status = EndOfRequest(
+      [](const concord_fault_api& faults, concord_device* device) { return faults.lose_device(device, nullptr); });
+  EXPECT_TRUE(absl::IsUnavailable(status)) << status;
+  EXPECT_THAT(std::string(status.message()), AllOf(HasSubstr("discrete:0"), HasSubstr("the card was lost")));
+  Stream again = *engine_.Generate(Endless());  // a reason again, and no hang
+  while (again.Next().has_value()) {
+  }
+  EXPECT_TRUE(absl::IsUnavailable(again.status())) << again.status();
+  EXPECT_EQ(Greedy(other)[0].size(), 30u);
 }
 
 TEST(DiscreteDevice, RefusedPackingsAreDecodedAndReported) {
