@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <string>
 
+#include "backends/gpu/kernel_variants.h"
 #include "backends/gpu/launch_builder.h"
 #include "backends/sdk/sdk.h"
 
@@ -17,9 +18,11 @@ struct Adapter {
   uint64_t memory_bytes = 0;  // that device buffers come from
   uint64_t max_allocation_bytes = 0;
   std::string fingerprint;  // of device, driver and plugin
+  bool has_int8_dot = false;
   Limits limits;
 
   bool has_subgroups() const { return limits.subgroup_size > 1; }
+  uint32_t kernel_features() const { return (has_subgroups() ? kSubgroups : 0u) | (has_int8_dot ? kInt8Dot : 0u); }
 
   // From what the API says of workgroups and of what one buffer of a kernel may span.
   void SetLimits(uint64_t workgroup_invocations, uint64_t shared_bytes, uint64_t range_bytes) {

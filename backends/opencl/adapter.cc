@@ -121,10 +121,16 @@ void FindSubgroups(const Info& info, Adapter* adapter) {
   adapter->limits.subgroup_size = std::max(2u, most == 0 ? 2u : adapter->limits.max_workgroup / most);
 }
 
+// Part of OpenCL C 3.0; compilers of earlier languages need not declare them.
+void FindInt8Dot(const Info& info, Adapter* adapter) {
+  adapter->has_int8_dot =
+      info.Version(CL_DEVICE_VERSION, "OpenCL %d.%d") >= 30 && info.HasExtension("cl_khr_integer_dot_product");
+}
+
 std::string FeaturesOf(const Info& info, const Adapter& adapter) {
   std::string features = adapter.has_subgroups() ? "subgroups" : "no subgroups";
   if (info.HasExtension("cl_khr_fp16")) features += ", fp16";
-  if (info.HasExtension("cl_khr_integer_dot_product")) features += ", integer dot products";
+  if (adapter.has_int8_dot) features += ", integer dot products";
   return features;
 }
 
@@ -150,6 +156,7 @@ sdk::Result<Adapter> Adapter::Judge(const Api& api, cl_platform_id platform, cl_
   made.max_allocation_bytes = std::min<uint64_t>(info.Get<cl_ulong>(CL_DEVICE_MAX_MEM_ALLOC_SIZE), made.memory_bytes);
   ChooseLimits(info, &made);
   FindSubgroups(info, &made);
+  FindInt8Dot(info, &made);
   made.features = FeaturesOf(info, made);
   made.fingerprint =
       sdk::Cat(info.Text(CL_DEVICE_VENDOR), "/", made.name, "/", made.driver, "/",

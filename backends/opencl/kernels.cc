@@ -11,8 +11,13 @@ namespace {
 
 // Numbers are unsigned, as the kernels say that they are. No warnings: a constant where a condition was is what
 // specialising is about, and drivers print to the user's terminal.
-std::string OptionsFor(const gpu::KernelKey& key, const char* standard) {
+std::string OptionsFor(const gpu::KernelKey& key, uint32_t features, const Adapter& adapter) {
+  const char* standard = "CL1.2";
+  if ((features & gpu::kInt8Dot) != 0) standard = "CL3.0";
+  if ((features & gpu::kSubgroups) != 0) standard = adapter.subgroups_standard;
   std::string options = sdk::Cat("-w -cl-std=", std::string_view(standard));
+  if ((features & gpu::kSubgroups) != 0) options += " -DSUBGROUPS";
+  if ((features & gpu::kInt8Dot) != 0) options += " -DINT8_DOT";
   for (const gpu::KernelKey::Constant& constant : key.constants) {
     options += sdk::Cat(" -D", std::string_view(constant.name), "=", constant.value, "u");
   }
@@ -55,20 +60,19 @@ sdk::Result<const OpenClKernel*> Kernels::Get(const gpu::KernelKey& key, uint32_
   OpenClKernel kernel;
   kernel.key = key;
   const uint32_t n_params = 2 * n_buffers + n_words;
-  sdk::Status status = gpu::MakeBestVariant(*host_, adapter_->has_subgroups(),
-                                            [&](bool subgroups) { return Make(subgroups, n_params, &kernel); });
+  sdk::Status status = gpu::MakeBestVariant(*host_, adapter_->kernel_features(),
+                                            [&](uint32_t features) { return Make(features, n_params, &kernel); });
   if (!status.ok()) return status;
   kernels_.push_back(kernel);
   return &kernels_.back();
 }
 
-sdk::Status Kernels::Make(bool subgroups, uint32_t n_params, OpenClKernel* kernel) {
+sdk::Status Kernels::Make(uint32_t features, uint32_t n_params, OpenClKernel* kernel) {
   const Source* source = FindSource(kernel->key.name);
-  if (source == nullptr || (subgroups && !source->reduces)) {
+  if (source == nullptr || (features & ~source->features) != 0) {
     return sdk::Error(CONCORD_NOT_FOUND, "there is no kernel ", kernel->key.name);
   }
-  std::string options = OptionsFor(kernel->key, subgroups ? adapter_->subgroups_standard : "CL1.2");
-  if (subgroups) options += " -DSUBGROUPS";
+  const std::string options = OptionsFor(kernel->key, features, *adapter_);
   const std::string text = source->Text();
   const sdk::DiskCache disk = CacheFor(sdk::Cat(adapter_->fingerprint, "\n", options, "\n", text));
   // A file that the driver does not like is as good as none.

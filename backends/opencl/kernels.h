@@ -31,7 +31,7 @@ class Kernels {
   sdk::Result<const OpenClKernel*> Get(const gpu::KernelKey& key, uint32_t n_buffers, uint32_t n_words);
 
  private:
-  sdk::Status Make(bool subgroups, uint32_t n_params, OpenClKernel* kernel);
+  sdk::Status Make(uint32_t features, uint32_t n_params, OpenClKernel* kernel);
   sdk::Status Compile(const std::string& text, const std::string& options, OpenClKernel* kernel);
   sdk::Status Restore(const std::string& binary, const std::string& options, OpenClKernel* kernel);
   sdk::Status Finish(const std::string& options, OpenClKernel* kernel);

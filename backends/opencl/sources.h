@@ -1,6 +1,7 @@
 #pragma once
 
 #include <array>
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -8,9 +9,9 @@ namespace concord::opencl {
 
 // A kernel of kernels/gpu in OpenCL C, embedded by the build.
 struct Source {
-  const char* name;  // "norm", "linear_vec.q4_k"
-  bool reduces;      // whether SUBGROUPS makes another kernel of it
-  std::array<const char*, 6> parts;
+  const char* name;   // "norm", "linear_vec.q4_k"
+  uint32_t features;  // gpu::KernelFeature: of which macros make another kernel of it
+  std::array<const char*, 7> parts;
 
   std::string Text() const;
 };

@@ -100,6 +100,26 @@ sdk::Status CheckFeatures(const InstanceApi& instance, const Adapter& adapter, c
   return sdk::Ok();
 }
 
+// By the extension, which drivers of Vulkan 1.3 have beside the core feature: the instance is one of 1.2.
+sdk::Status FindInt8Dot(const InstanceApi& instance, Adapter* adapter) {
+  uint32_t count = 0;
+  CONCORD_VK_RETURN_IF_ERROR(instance.vkEnumerateDeviceExtensionProperties(adapter->handle, nullptr, &count, nullptr));
+  std::vector<VkExtensionProperties> extensions(count);
+  CONCORD_VK_RETURN_IF_ERROR(
+      instance.vkEnumerateDeviceExtensionProperties(adapter->handle, nullptr, &count, extensions.data()));
+  const bool known = std::any_of(extensions.begin(), extensions.end(), [](const VkExtensionProperties& extension) {
+    return std::string_view(extension.extensionName) == VK_KHR_SHADER_INTEGER_DOT_PRODUCT_EXTENSION_NAME;
+  });
+  if (!known) return sdk::Ok();
+  VkPhysicalDeviceShaderIntegerDotProductFeaturesKHR dot{
+      VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SHADER_INTEGER_DOT_PRODUCT_FEATURES_KHR};
+  VkPhysicalDeviceFeatures2 features{VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2};
+  features.pNext = &dot;
+  instance.vkGetPhysicalDeviceFeatures2(adapter->handle, &features);
+  adapter->has_int8_dot = dot.shaderIntegerDotProduct == VK_TRUE;
+  return sdk::Ok();
+}
+
 void ChooseLimits(const Properties& properties, Adapter* adapter) {
   const VkPhysicalDeviceLimits& theirs = properties.base.properties.limits;
   adapter->SetLimits(std::min(theirs.maxComputeWorkGroupInvocations, theirs.maxComputeWorkGroupSize[0]),
@@ -120,6 +140,7 @@ sdk::Result<Adapter> Adapter::Judge(const InstanceApi& instance, VkPhysicalDevic
   sdk::Status status = CheckFeatures(instance, made, base);
   if (status.ok()) status = ChooseQueues(instance, &made);
   if (status.ok()) status = ChooseMemory(instance, &made);
+  if (status.ok()) status = FindInt8Dot(instance, &made);
   if (!status.ok()) {
     status.message = sdk::Cat(made.name, " is not used: ", status.message);
     return status;
@@ -135,14 +156,14 @@ sdk::Result<Adapter> Adapter::Judge(const InstanceApi& instance, VkPhysicalDevic
   ChooseLimits(properties, &made);
   made.features = made.has_subgroups() ? sdk::Cat("subgroups of ", made.limits.subgroup_size)
                                        : std::string("no subgroup arithmetic");
+  if (made.has_int8_dot) made.features += ", integer dot products";
   if (made.transfer_family != made.compute_family) made.features += ", transfer queue";
   made.max_allocation_bytes = std::min(properties.v11.maxMemoryAllocationSize, made.memory_bytes);
   made.non_coherent_atom = std::max<uint64_t>(base.limits.nonCoherentAtomSize, 1);
   made.max_groups_x = base.limits.maxComputeWorkGroupCount[0];
-  made.fingerprint =
-      sdk::Cat(made.name, "/", made.driver, "/",
-               std::string_view(reinterpret_cast<const char*>(base.pipelineCacheUUID), VK_UUID_SIZE), "/",
-               base.driverVersion, "/", std::string_view(CONCORD_PLUGIN_VERSION));
+  made.fingerprint = sdk::Cat(made.name, "/", made.driver, "/",
+                              std::string_view(reinterpret_cast<const char*>(base.pipelineCacheUUID), VK_UUID_SIZE),
+                              "/", base.driverVersion, "/", std::string_view(CONCORD_PLUGIN_VERSION));
   return made;
 }
 

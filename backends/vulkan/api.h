@@ -16,15 +16,16 @@ namespace concord::vulkan {
   F(vkEnumerateInstanceLayerProperties) \
   F(vkEnumerateInstanceVersion)
 
-#define CONCORD_VK_INSTANCE_FUNCTIONS(F) \
-  F(vkCreateDevice)                      \
-  F(vkDestroyInstance)                   \
-  F(vkEnumeratePhysicalDevices)          \
-  F(vkGetDeviceProcAddr)                 \
-  F(vkGetPhysicalDeviceFeatures2)        \
-  F(vkGetPhysicalDeviceMemoryProperties) \
-  F(vkGetPhysicalDeviceProperties)       \
-  F(vkGetPhysicalDeviceProperties2)      \
+#define CONCORD_VK_INSTANCE_FUNCTIONS(F)  \
+  F(vkCreateDevice)                       \
+  F(vkDestroyInstance)                    \
+  F(vkEnumerateDeviceExtensionProperties) \
+  F(vkEnumeratePhysicalDevices)           \
+  F(vkGetDeviceProcAddr)                  \
+  F(vkGetPhysicalDeviceFeatures2)         \
+  F(vkGetPhysicalDeviceMemoryProperties)  \
+  F(vkGetPhysicalDeviceProperties)        \
+  F(vkGetPhysicalDeviceProperties2)       \
   F(vkGetPhysicalDeviceQueueFamilyProperties)
 
 #define CONCORD_VK_DEVICE_FUNCTIONS(F) \

@@ -40,6 +40,15 @@ sdk::Status VulkanDriver::OpenDevice() {
   features.timelineSemaphore = VK_TRUE;
   VkDeviceCreateInfo info{VK_STRUCTURE_TYPE_DEVICE_CREATE_INFO};
   info.pNext = &features;
+  VkPhysicalDeviceShaderIntegerDotProductFeaturesKHR dot{
+      VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SHADER_INTEGER_DOT_PRODUCT_FEATURES_KHR};
+  dot.shaderIntegerDotProduct = VK_TRUE;
+  const char* const extensions[] = {VK_KHR_SHADER_INTEGER_DOT_PRODUCT_EXTENSION_NAME};
+  if (adapter_->has_int8_dot) {
+    features.pNext = &dot;
+    info.enabledExtensionCount = 1;
+    info.ppEnabledExtensionNames = extensions;
+  }
   info.queueCreateInfoCount = static_cast<uint32_t>(queues.size());
   info.pQueueCreateInfos = queues.data();
   CONCORD_VK_RETURN_IF_ERROR(instance_->vkCreateDevice(adapter_->handle, &info, nullptr, &device_));
@@ -91,7 +100,8 @@ VulkanDriver::~VulkanDriver() {
   if (api_.vkDestroyDevice != nullptr) api_.vkDestroyDevice(device_, nullptr);
 }
 
-sdk::Result<std::unique_ptr<gpu::Buffer>> VulkanDriver::NewBuffer(int32_t usage, uint64_t size_bytes, uint64_t align_bytes) {
+sdk::Result<std::unique_ptr<gpu::Buffer>> VulkanDriver::NewBuffer(int32_t usage, uint64_t size_bytes,
+                                                                  uint64_t align_bytes) {
   sdk::Result<std::unique_ptr<VulkanBuffer>> made = memory_->New(usage, size_bytes, align_bytes);
   if (!made.ok()) return made.status();
   return std::unique_ptr<gpu::Buffer>(std::move(*made));

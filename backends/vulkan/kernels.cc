@@ -77,8 +77,8 @@ sdk::Result<Kernels::Layout> Kernels::GetLayout(uint32_t n_buffers, uint32_t n_w
   return layout;
 }
 
-sdk::Status Kernels::MakePipeline(bool subgroups, VulkanKernel* kernel) {
-  const Shader* shader = FindShader(kernel->key.name, subgroups);
+sdk::Status Kernels::MakePipeline(uint32_t features, VulkanKernel* kernel) {
+  const Shader* shader = FindShader(kernel->key.name, features);
   if (shader == nullptr) return sdk::Error(CONCORD_NOT_FOUND, "there is no kernel ", kernel->key.name);
   VkShaderModuleCreateInfo module_info{VK_STRUCTURE_TYPE_SHADER_MODULE_CREATE_INFO};
   module_info.codeSize = shader->size_bytes;
@@ -122,8 +122,8 @@ sdk::Result<const VulkanKernel*> Kernels::Get(const gpu::KernelKey& key, uint32_
   kernel.n_words = n_words;
   kernel.layout = layout->pipeline;
   kernel.set_layout = layout->set;
-  sdk::Status status = gpu::MakeBestVariant(*host_, adapter_->has_subgroups(),
-                                            [&](bool subgroups) { return MakePipeline(subgroups, &kernel); });
+  sdk::Status status = gpu::MakeBestVariant(*host_, adapter_->kernel_features(),
+                                            [&](uint32_t features) { return MakePipeline(features, &kernel); });
   if (!status.ok()) return status;
   cache_changed_ = true;
   kernels_.push_back(kernel);

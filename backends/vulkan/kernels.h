@@ -40,7 +40,7 @@ class Kernels {
   void OpenCache();
   void KeepCache();
   sdk::Result<Layout> GetLayout(uint32_t n_buffers, uint32_t n_words);
-  sdk::Status MakePipeline(bool subgroups, VulkanKernel* kernel);
+  sdk::Status MakePipeline(uint32_t features, VulkanKernel* kernel);
 
   const sdk::Host* host_;
   const Adapter* adapter_;

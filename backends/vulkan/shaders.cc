@@ -8,9 +8,9 @@ namespace {
 
 }  // namespace
 
-const Shader* FindShader(std::string_view name, bool subgroups) {
+const Shader* FindShader(std::string_view name, uint32_t features) {
   for (const Shader& shader : kShaders) {
-    if (shader.subgroups == subgroups && name == shader.name) return &shader;
+    if (shader.features == features && name == shader.name) return &shader;
   }
   return nullptr;
 }

@@ -8,6 +8,7 @@
 #include <tuple>
 
 #include "absl/strings/str_format.h"
+#include "backends/gpu/kernel_variants.h"
 #include "backends/gpu/launch_builder.h"
 #include "backends/gpu/op_rows.h"
 #include "backends/vulkan/shaders.h"
@@ -214,8 +215,10 @@ absl::Status Print(const std::string& plugin, const std::string& model, int64_t 
       "| kernel | instructions | 16-byte loads | 4-byte loads | stores | shared | float | integer | barriers | "
       "subgroup |\n|---|---|---|---|---|---|---|---|---|---|\n");
   for (const auto& [name, total] : step.totals()) {
-    const vulkan::Shader* shader = vulkan::FindShader(name, true);
-    if (shader == nullptr) shader = vulkan::FindShader(name, false);
+    const vulkan::Shader* shader = nullptr;
+    for (uint32_t features = gpu::kSubgroups | gpu::kInt8Dot; shader == nullptr; --features) {
+      shader = vulkan::FindShader(name, features);
+    }
     const SpirvCount c = SpirvReader(*shader).count();
     absl::PrintF("| %s | %d | %d | %d | %d | %d | %d | %d | %d | %d |\n", name, c.all, c.wide_loads, c.loads, c.stores,
                  c.shared, c.floats, c.integers, c.barriers, c.subgroup);
