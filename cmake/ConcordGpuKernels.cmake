@@ -7,6 +7,7 @@ set(concord_gpu_plain_kernels
   kv_append
   map
   norm
+  quantize_rows
   rope
   take_rows
 )
@@ -20,6 +21,18 @@ set(concord_gpu_packings
   bf16
   f16
   f32
+  mxfp4
+  q4_0
+  q4_k
+  q6_k
+  q8_0
+)
+# Once for each packing of units of 32, which have an INT8_PARTS.
+set(concord_gpu_int8_kernels
+  linear_mat_int8
+  linear_vec_int8
+)
+set(concord_gpu_int8_packings
   mxfp4
   q4_0
   q4_k
@@ -40,6 +53,11 @@ function(concord_gpu_kernels out)
   set(names ${concord_gpu_plain_kernels})
   foreach(kernel ${concord_gpu_packed_kernels})
     foreach(packing ${concord_gpu_packings})
+      list(APPEND names ${kernel}.${packing})
+    endforeach()
+  endforeach()
+  foreach(kernel ${concord_gpu_int8_kernels})
+    foreach(packing ${concord_gpu_int8_packings})
       list(APPEND names ${kernel}.${packing})
     endforeach()
   endforeach()

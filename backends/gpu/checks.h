@@ -1,5 +1,6 @@
 #pragma once
 
+#include <initializer_list>
 #include <string>
 #include <string_view>
 
@@ -12,8 +13,8 @@ namespace concord::gpu {
 // What the kernels of kernels/gpu take, on every device alike: sdk::Checks by their rules.
 class Checks : public sdk::Checks {
  public:
-  explicit Checks(const sdk::Op& op)
-      : sdk::Checks(op, {"on this GPU", {"f32"}, &Decodes, /*matrices_are_arrays=*/false}) {}
+  explicit Checks(const sdk::Op& op, std::initializer_list<std::string_view> arithmetics = {"f32"})
+      : sdk::Checks(op, {"on this GPU", arithmetics, &Decodes, /*matrices_are_arrays=*/false}) {}
 
   // A matrix that the device has rewritten for the kernels.
   void Weights(uint32_t slot) {
@@ -25,6 +26,8 @@ class Checks : public sdk::Checks {
       Fail("weights of type ", v.packing());
     } else if (v.fixed(1) % format->block_elems != 0) {
       Fail("rows of ", v.fixed(1), " elements of ", v.packing());
+    } else if (op().arithmetic() == "int8/32" && !format->int8()) {
+      Fail("weights of type ", v.packing(), " with arithmetic ", op().arithmetic());
     }
   }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <utility>
 #include <vector>
 
@@ -36,13 +37,25 @@ class LaunchBuilder {
   }
   // Memory between the launches of one op; its contents are lost at the next op.
   uint32_t NewScratch(Size bytes) {
-    scratch_.push_back({std::move(bytes), op_index_});
+    scratch_.push_back({std::move(bytes), op_index_, op_index_});
     return static_cast<uint32_t>(scratch_.size() - 1);
+  }
+  // Scratch with another form of `x`, which make(scratch) launches for the first op that asks; kept to the last op that
+  // does. State may change from op to op, and is made anew for each.
+  template <typename Make>
+  uint32_t SharedScratch(const sdk::Value& x, Size bytes, Make&& make) {
+    const auto [found, first] = forms_.try_emplace(x.index, 0);
+    if (first || x.desc.role == CONCORD_ROLE_STATE) {
+      found->second = NewScratch(std::move(bytes));
+      make(found->second);
+    }
+    scratch_[found->second].last_op = op_index_;
+    return found->second;
   }
 
   struct Scratch {
     Size bytes;
-    uint32_t op_index;
+    uint32_t first_op, last_op;
   };
   std::vector<Launch>& launches() { return launches_; }
   const std::vector<Scratch>& scratch() const { return scratch_; }
@@ -52,6 +65,7 @@ class LaunchBuilder {
   uint32_t op_index_ = 0;
   std::vector<Launch> launches_;
   std::vector<Scratch> scratch_;
+  std::map<uint32_t, uint32_t> forms_;  // of values: SharedScratch
 };
 
 }  // namespace concord::gpu

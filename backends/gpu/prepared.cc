@@ -56,18 +56,27 @@ sdk::Status Prepared::CheckSizes() const {
   return sdk::Ok();
 }
 
-// Scratch lives for one op, so that of all ops shares one place; the barriers that this costs are those of the op's
-// inputs.
+// Scratch mostly lives for one op, so that of all ops shares one place; the barriers that this costs are those of the
+// op's inputs.
 void Prepared::PlaceScratch() {
   const uint64_t base = AlignUp(bindings_.planned_bytes(), kAlign);
-  uint64_t end = base, at = base;
-  uint32_t op = CONCORD_NONE;
+  struct Taken {
+    uint64_t begin, end;
+    uint32_t last_op;
+  };
+  std::vector<Taken> taken;  // by their places
+  uint64_t end = base;
   for (const LaunchBuilder::Scratch& scratch : builder_.scratch()) {
-    if (scratch.op_index != op) at = base;
-    op = scratch.op_index;
+    taken.erase(std::remove_if(taken.begin(), taken.end(),
+                               [&](const Taken& other) { return other.last_op < scratch.first_op; }),
+                taken.end());
+    const uint64_t size = AlignUp(static_cast<uint64_t>(Evaluate(scratch.bytes, true)), kAlign);
+    uint64_t at = base;
+    auto next = taken.begin();
+    for (; next != taken.end() && next->begin < at + size; ++next) at = next->end;
+    taken.insert(next, {at, at + size, scratch.last_op});
     scratch_offsets_.push_back(at);
-    at += AlignUp(static_cast<uint64_t>(Evaluate(scratch.bytes, true)), kAlign);
-    end = std::max(end, at);
+    end = std::max(end, at + size);
   }
   unread_offset_ = end;
   uint64_t unread = 0;

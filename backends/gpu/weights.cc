@@ -17,17 +17,13 @@ Block Read(const uint8_t* bytes) {
   return block;
 }
 
-void PutBits(uint32_t* words, int element, int bits, uint32_t value) {
-  const int at = element * bits;
-  words[at / 32] |= value << (at % 32);
+// Of 32 elements the bits of four side by side go to the same place in the bytes of one word, so that kernels have four
+// int8 by one mask: nibbles in bytes j and, the higher ones, j + 16; pairs in two words accordingly.
+void PutNibble(uint32_t* words, int element, uint32_t value) {
+  words[element % 16 / 4] |= value << (element % 4 * 8 + element / 16 * 4);
 }
-
-// 32 nibbles of which the file keeps element j and element j + 16 in one byte.
-void SplitHalves(const uint8_t* nibbles, uint32_t* quants) {
-  for (int j = 0; j < 16; ++j) {
-    PutBits(quants, j, 4, nibbles[j] & 15u);
-    PutBits(quants, j + 16, 4, nibbles[j] >> 4);
-  }
+void PutPair(uint32_t* words, int element, uint32_t value) {
+  words[element / 16] |= value << (element % 4 * 8 + element % 16 / 4 * 2);
 }
 
 void SplitQ8_0(const uint8_t* block, uint32_t* quants, uint16_t* scales, uint32_t*) {
@@ -37,12 +33,12 @@ void SplitQ8_0(const uint8_t* block, uint32_t* quants, uint16_t* scales, uint32_
 
 void SplitQ4_0(const uint8_t* block, uint32_t* quants, uint16_t* scales, uint32_t*) {
   std::memcpy(scales, block, 2);
-  SplitHalves(block + 2, quants);
+  std::memcpy(quants, block + 2, 16);  // nibbles lie so already
 }
 
 void SplitMxfp4(const uint8_t* block, uint32_t* quants, uint16_t* scales, uint32_t*) {
   *scales = block[0];
-  SplitHalves(block + 1, quants);
+  std::memcpy(quants, block + 1, 16);
 }
 
 void SplitQ4_K(const uint8_t* bytes, uint32_t* quants, uint16_t* scales, uint32_t* supers) {
@@ -52,7 +48,7 @@ void SplitQ4_K(const uint8_t* bytes, uint32_t* quants, uint16_t* scales, uint32_
     int scale = 0, minimum = 0;
     packing::UnpackScaleMin(block.scales, s, &scale, &minimum);
     scales[s] = static_cast<uint16_t>(scale | minimum << 8);
-    for (int l = 0; l < 32; ++l) PutBits(quants, l, 4, (block.qs[s / 2 * 32 + l] >> (s % 2 * 4)) & 15u);
+    for (int l = 0; l < 32; ++l) PutNibble(quants, l, (block.qs[s / 2 * 32 + l] >> (s % 2 * 4)) & 15u);
   }
 }
 
@@ -63,8 +59,8 @@ void SplitQ6_K(const uint8_t* bytes, uint32_t* quants, uint16_t* scales, uint32_
   for (int s = 0; s < 8; ++s, quants += 6) {
     const int half = s / 4, t = s % 4;
     for (int l = 0; l < 32; ++l) {
-      PutBits(quants, l, 4, (block.ql[64 * half + 32 * (t % 2) + l] >> (t / 2 * 4)) & 15u);
-      PutBits(quants + 4, l, 2, (block.qh[32 * half + l] >> (2 * t)) & 3u);
+      PutNibble(quants, l, (block.ql[64 * half + 32 * (t % 2) + l] >> (t / 2 * 4)) & 15u);
+      PutPair(quants + 4, l, (block.qh[32 * half + l] >> (2 * t)) & 3u);
     }
   }
 }

@@ -20,6 +20,9 @@ struct WeightFormat {
   uint32_t block_bytes;
   // One block of the file: quants, scales and supers of its units one after the other.
   void (*split)(const uint8_t* block, uint32_t* quants, uint16_t* scales, uint32_t* supers);
+
+  // Whether there are kernels of arithmetic int8/32: a unit has as many elements as it rounds together.
+  bool int8() const { return unit_elems == 32; }
 };
 
 // Null: no kernel reads this packing.

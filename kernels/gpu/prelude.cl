@@ -4,6 +4,9 @@
 #if defined(SUBGROUPS) && defined(cl_khr_subgroups)
 #pragma OPENCL EXTENSION cl_khr_subgroups : enable
 #endif
+#if defined(INT8_DOT) && defined(__opencl_c_integer_dot_product_input_4x8bit_packed)
+#define DOT4(a, b, acc) (dot_4x8packed_ss_int(a, b) + (acc))
+#endif
 
 #define U4 uint4
 #define F4 float4
@@ -17,6 +20,7 @@
 #define INOUT_ARRAY(type, name, length) type* name
 #define UNROLL
 #define RSQRT(x) rsqrt(x)
+#define ROUND_EVEN(x) rint(x)
 #define BARRIER barrier(CLK_LOCAL_MEM_FENCE)
 #define ATOMIC_AND(buffer_, i, bits) atomic_and(&buffer_[i], bits)
 #define ATOMIC_OR(buffer_, i, bits) atomic_or(&buffer_[i], bits)

@@ -10,6 +10,12 @@
 #extension GL_KHR_shader_subgroup_basic : require
 #extension GL_KHR_shader_subgroup_arithmetic : require
 #endif
+#ifdef INT8_DOT  // OpSDot of four int8 packed in a word, which the language has no name for
+#extension GL_EXT_spirv_intrinsics : require
+spirv_instruction(extensions = ["SPV_KHR_integer_dot_product"], capabilities = [6019, 6018], id = 4450)
+int sdot_packed(uint a, uint b, spirv_literal int format);
+#define DOT4(a, b, acc) (sdot_packed(a, b, 0) + (acc))
+#endif
 
 #define U4 uvec4
 #define F4 vec4
@@ -23,6 +29,7 @@
 #define INOUT_ARRAY(type, name, length) inout type name[length]
 #define UNROLL [[unroll]]
 #define RSQRT(x) inversesqrt(x)
+#define ROUND_EVEN(x) roundEven(x)
 #define BARRIER barrier()
 #define ATOMIC_AND(buffer_, i, bits) atomicAnd(buffer_[i], bits)
 #define ATOMIC_OR(buffer_, i, bits) atomicOr(buffer_[i], bits)

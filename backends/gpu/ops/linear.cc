@@ -6,7 +6,7 @@ namespace concord::gpu {
 namespace {
 
 sdk::Support Query(const sdk::Op& op) {
-  Checks checks(op);
+  Checks checks(op, {"f32", "int8/32"});
   checks.Inputs({CONCORD_LINEAR_IN_X}).Outputs({CONCORD_LINEAR_OUT_Y}).Attributes({CONCORD_LINEAR_ATTR_HEADS});
   if (checks.ok()) LinearLaunches::Check(op, CONCORD_LINEAR_IN_X, CONCORD_LINEAR_IN_W, &checks);
   if (checks.ok()) {
@@ -18,7 +18,7 @@ sdk::Support Query(const sdk::Op& op) {
 }
 
 sdk::Result<bool> Compile(const sdk::Op& op, LaunchBuilder& builder) {
-  LinearLaunches(&builder, op.input(CONCORD_LINEAR_IN_X))
+  LinearLaunches(&builder, op, op.input(CONCORD_LINEAR_IN_X))
       .Linear(op.input(CONCORD_LINEAR_IN_W), op.input_index(CONCORD_LINEAR_IN_BIAS),
               Arg::Out(op.output_index(CONCORD_LINEAR_OUT_Y)));
   return true;

@@ -3,14 +3,46 @@
 #include <utility>
 
 #include "backends/gpu/ops/launches.h"
+#include "runtime/base/packing/int8_rows.h"
 
 namespace concord::gpu {
+namespace {
+
+// Of each 32 elements of x a record of 48 bytes, for all ops that read it.
+uint32_t RoundedRows(LaunchBuilder* builder, const sdk::Value& x) {
+  constexpr int64_t kRecordBytes = 48;
+  const Size bytes = Size::Elems(x).Times(kRecordBytes).DividedBy(packing::kInt8Group);
+  return builder->SharedScratch(x, bytes, [&](uint32_t records) {
+    builder->Add(FlatLaunch(*builder, "quantize_rows", {}, {Arg::In(x.index), Arg::WriteScratch(records)},
+                            Size::Elems(x).DividedBy(4), {}));
+  });
+}
+
+}  // namespace
 
 void LinearLaunches::Check(const sdk::Op& op, uint32_t x, uint32_t w, Checks* checks) {
   checks->Weights(w);
   if (!checks->ok()) return;
   checks->Need(op.input(x).rank() >= 2 && Checks::Width(op.input(x)) == op.input(w).fixed(1),
                "an x whose width is not that of the weights");
+}
+
+LinearLaunches::LinearLaunches(LaunchBuilder* builder, const sdk::Op& op, const sdk::Value& x)
+    : builder_(*builder), x_(x), int8_(op.arithmetic() == "int8/32"), n_(Size::Elems(x, 0, 1)) {
+  if (int8_) {
+    x_args_ = {Arg::ReadScratch(RoundedRows(builder, x))};
+  } else {
+    x_args_ = {Arg::In(x.index), Arg::In(x.index)};  // by floats and by fours
+  }
+}
+
+std::string LinearLaunches::Kernel(std::string_view shape, const sdk::Value& w) const {
+  return sdk::Cat(shape, std::string_view(int8_ ? "_int8." : "."), w.packing());
+}
+
+std::vector<Arg> LinearLaunches::XThen(std::vector<Arg> others) const {
+  others.insert(others.begin(), x_args_.begin(), x_args_.end());
+  return others;
 }
 
 std::vector<Word> LinearLaunches::Words(const WeightLayout& layout, const WeightLayout::Part& part) const {
@@ -33,11 +65,12 @@ void LinearLaunches::Few(const sdk::Value& w, const sdk::Value* up, uint32_t bia
   const uint32_t wg = WorkgroupFor(builder_.limits(), layout.row_units / 2, 128);
   for (uint32_t n = 1; n <= kFew; n *= 2) {
     // As many rows together as registers hold: their decoded units, and a sum for each row of W and of x.
-    const uint32_t rows = layout.format->unit_elems > 8 || n > 4 ? 2 : 4;
+    const uint32_t unit_words = layout.format->unit_elems / (int8_ ? 4 : 1);
+    const uint32_t rows = unit_words > 8 || n > 4 ? 2 : 4;
     for (uint32_t p = 0; p < layout.parts.size(); ++p) {
       const WeightLayout::Part& part = layout.parts[p];
       Launch launch;
-      launch.kernel = {sdk::Cat("linear_vec.", w.packing()),
+      launch.kernel = {Kernel("linear_vec", w),
                        {{"WG", wg},
                         {"N", n},
                         {"ROWS", rows},
@@ -46,14 +79,8 @@ void LinearLaunches::Few(const sdk::Value& w, const sdk::Value* up, uint32_t bia
                         {"GLU", up != nullptr},
                         {"ACT", attrs.act},
                         {"CLAMP", attrs.clamp}}};
-      launch.args = {Arg::In(x_.index),
-                     Arg::In(x_.index),
-                     Arg::Weights(w.index, p),
-                     Arg::Weights(w.index, p),
-                     Arg::Weights(u.index, p),
-                     Arg::Weights(u.index, p),
-                     Arg::In(has_bias ? bias : x_.index),
-                     y};
+      launch.args = XThen({Arg::Weights(w.index, p), Arg::Weights(w.index, p), Arg::Weights(u.index, p),
+                           Arg::Weights(u.index, p), Arg::In(has_bias ? bias : x_.index), y});
       launch.words = Words(layout, part);
       for (Word& word : attrs.words()) launch.words.push_back(std::move(word));
       launch.groups = Size::Of(CeilDiv(part.rows, rows));
@@ -65,7 +92,10 @@ void LinearLaunches::Few(const sdk::Value& w, const sdk::Value* up, uint32_t bia
 
 void LinearLaunches::Many(const sdk::Value& w, uint32_t bias, const Arg& y) const {
   uint32_t bm = 64, bn = 64;
-  const auto shared_bytes = [](uint32_t rows, uint32_t tokens) { return 4 * 32 * (rows + tokens + 2); };
+  // The SHARED of linear_mat; and of linear_mat_int8 at most, where a unit of W has two parts.
+  const auto shared_bytes = [&](uint32_t rows, uint32_t tokens) {
+    return int8_ ? 4 * 2 * (8 * (rows + 1) + 4 * rows + 12 * (tokens + 1)) : 4 * 32 * (rows + tokens + 2);
+  };
   while (bm > 8 &&
          (bm * bn / 16 > builder_.limits().max_workgroup || shared_bytes(bm, bn) > builder_.limits().shared_bytes)) {
     (bn >= bm ? bn : bm) /= 2;
@@ -83,18 +113,13 @@ void LinearLaunches::Tiles(const sdk::Value& w, uint32_t bias, const Arg& y, uin
   for (uint32_t p = 0; p < layout.parts.size(); ++p) {
     const WeightLayout::Part& part = layout.parts[p];
     Launch launch;
-    launch.kernel = {sdk::Cat("linear_mat.", w.packing()),
+    launch.kernel = {Kernel("linear_mat", w),
                      {{"WG", bm * bn / 16},
                       {"BM", bm},
                       {"BN", bn},
                       {"WHOLE_UNITS", layout.cols % layout.format->unit_elems == 0},
                       {"HAS_BIAS", has_bias}}};
-    launch.args = {Arg::In(x_.index),
-                   Arg::In(x_.index),
-                   Arg::Weights(w.index, p),
-                   Arg::Weights(w.index, p),
-                   Arg::In(has_bias ? bias : x_.index),
-                   y};
+    launch.args = XThen({Arg::Weights(w.index, p), Arg::Weights(w.index, p), Arg::In(has_bias ? bias : x_.index), y});
     launch.words = Words(layout, part);
     launch.groups = Size::Of(CeilDiv(part.rows, bm));
     launch.layers = n_.DividedBy(bn);

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <string>
+#include <string_view>
 #include <vector>
 
 #include "backends/gpu/checks.h"
@@ -14,7 +16,8 @@ class LinearLaunches {
   // Whether x and the weights of slot `w` fit, after Inputs has accepted x.
   static void Check(const sdk::Op& op, uint32_t x, uint32_t w, Checks* checks);
 
-  LinearLaunches(LaunchBuilder* builder, const sdk::Value& x) : builder_(*builder), x_(x), n_(Size::Elems(x, 0, 1)) {}
+  // Rounds x where the arithmetic of the op says so.
+  LinearLaunches(LaunchBuilder* builder, const sdk::Op& op, const sdk::Value& x);
 
   // y = W x + bias, for any number of rows of x; `bias` may be CONCORD_NONE.
   void Linear(const sdk::Value& w, uint32_t bias, const Arg& y) const {
@@ -31,11 +34,15 @@ class LinearLaunches {
   void Many(const sdk::Value& w, uint32_t bias, const Arg& y) const;
   void Tiles(const sdk::Value& w, uint32_t bias, const Arg& y, uint32_t bm, uint32_t bn, Condition when) const;
 
-  // What both kernels begin with.
+  // Of the kernels: their names, their first buffers and their first parameters.
+  std::string Kernel(std::string_view shape, const sdk::Value& w) const;
+  std::vector<Arg> XThen(std::vector<Arg> others) const;
   std::vector<Word> Words(const WeightLayout& layout, const WeightLayout::Part& part) const;
 
   LaunchBuilder& builder_;
   sdk::Value x_;
+  bool int8_;
+  std::vector<Arg> x_args_;
   Size n_;  // rows of x
 };
 

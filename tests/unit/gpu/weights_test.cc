@@ -24,10 +24,12 @@ struct Unit {
   const uint32_t* q;
   uint32_t scale = 0, super = 0;
 
-  uint32_t Bits(uint32_t element, uint32_t bits, uint32_t first_word = 0) const {
+  uint32_t Bits(uint32_t element, uint32_t bits) const {
     const uint32_t at = element * bits;
-    return q[first_word + at / 32] >> (at % 32) & ((uint64_t{1} << bits) - 1);
+    return q[at / 32] >> (at % 32) & ((uint64_t{1} << bits) - 1);
   }
+  uint32_t Nibble(uint32_t i) const { return q[i % 16 / 4] >> (i % 4 * 8 + i / 16 * 4) & 15; }
+  uint32_t Pair(uint32_t i) const { return q[4 + i / 16] >> (i % 4 * 8 + i % 16 / 4 * 2) & 3; }
   float Half() const { return F16ToF32(static_cast<uint16_t>(scale)); }
   float SuperHalf(int odd) const { return F16ToF32(static_cast<uint16_t>(super >> (16 * odd))); }
 };
@@ -37,15 +39,15 @@ float Decode(const std::string& packing, const Unit& u, uint32_t i) {
   if (packing == "f16") return F16ToF32(static_cast<uint16_t>(u.Bits(i, 16)));
   if (packing == "bf16") return Bf16ToF32(static_cast<uint16_t>(u.Bits(i, 16)));
   if (packing == "q8_0") return u.Half() * static_cast<float>(static_cast<int8_t>(u.Bits(i, 8)));
-  if (packing == "q4_0") return u.Half() * (static_cast<float>(u.Bits(i, 4)) - 8);
+  if (packing == "q4_0") return u.Half() * (static_cast<float>(u.Nibble(i)) - 8);
   if (packing == "mxfp4")
-    return packing::mxfp4::Scale(static_cast<uint8_t>(u.scale)) * packing::mxfp4::kFp4[u.Bits(i, 4)];
+    return packing::mxfp4::Scale(static_cast<uint8_t>(u.scale)) * packing::mxfp4::kFp4[u.Nibble(i)];
   if (packing == "q4_k") {
-    return u.SuperHalf(0) * static_cast<float>(u.scale & 255) * static_cast<float>(u.Bits(i, 4)) -
+    return u.SuperHalf(0) * static_cast<float>(u.scale & 255) * static_cast<float>(u.Nibble(i)) -
            u.SuperHalf(1) * static_cast<float>(u.scale >> 8);
   }
   const auto scale = static_cast<int8_t>(u.scale >> (i < 16 ? 0 : 8));
-  return u.SuperHalf(0) * static_cast<float>(scale) * (static_cast<float>(u.Bits(i, 4) | u.Bits(i, 2, 4) << 4) - 32);
+  return u.SuperHalf(0) * static_cast<float>(scale) * (static_cast<float>(u.Nibble(i) | u.Pair(i) << 4) - 32);
 }
 
 // Random bytes: every pattern of quants and scales. NaNs would not compare: blocks that hold one are drawn again.
