@@ -75,6 +75,30 @@ void ReferenceLinear(const LinearAttrs&, const RefArgs& args) {
 
 double ToleranceLinear(const OpCase& c) { return DotTolerance(c.dim("w", 1)); }
 
+// Rows whose elements lie halfway between two int8 values, or next to it: each shows by a whole step whether its factor
+// has the last bit right.
+void FillHalves(CaseRng& rng, const TensorView& view) {
+  std::vector<double> row(view.cols());
+  for (int64_t r = 0; r < view.rows(); ++r) {
+    float largest = 1;
+    for (int64_t i = 0; i < view.cols(); ++i) {
+      const bool first = i % packing::kInt8Group == 0;
+      if (first) largest = static_cast<float>(rng.Uniform(1, 16));
+      const double step = static_cast<double>(largest) / 127;
+      row[i] = first ? largest : static_cast<float>((static_cast<double>(rng.Int(-127, 126)) + 0.5) * step);
+    }
+    view.WriteRow(r, row.data());
+  }
+}
+void FillIdentity(CaseRng&, const TensorView& view) {
+  std::vector<double> row(view.cols());
+  for (int64_t r = 0; r < view.rows(); ++r) {
+    row[r] = 1;
+    view.WriteRow(r, row.data());
+    row[r] = 0;
+  }
+}
+
 std::vector<OpCase> CasesLinear() {
   std::vector<OpCase> cases = {
       {"linear", "f32_1x64x33", {}, {In("x", {1, 64}), In("w", {33, 64})}},
@@ -102,6 +126,14 @@ std::vector<OpCase> CasesLinear() {
         cases.push_back(std::move(c));
       }
     }
+  }
+  for (int64_t n : {3, 40}) {
+    OpCase c{"linear",
+             absl::StrCat("q8_0_", n, "x256_halves_int8"),
+             {},
+             {In("x", {n, 256}, "f32", FillHalves), In("w", {256, 256}, "q8_0", FillIdentity)}};
+    c.arithmetic = "int8/32";
+    cases.push_back(std::move(c));
   }
   return cases;
 }
