@@ -1,6 +1,6 @@
-// launch_list PLUGIN MODEL CONTEXT: what decoding one token launches on a GPU of PLUGIN with the context full:
-// launches, invocations and bytes of each kernel, and what its SPIR-V consists of. For judging kernels where no GPU is
-// at hand; nothing is run.
+// launch_list PLUGIN MODEL CONTEXT [exact|fast]: what decoding one token launches on a GPU of PLUGIN with the context
+// full: launches, invocations and bytes of each kernel, and what its SPIR-V consists of. For judging kernels where no
+// GPU is at hand; nothing is run.
 #include <cstdio>
 #include <map>
 #include <set>
@@ -19,7 +19,8 @@ namespace {
 
 // SPIR-V instructions of a kind that costs something. Source: SPIR-V specification 1.6, sections 3.42 and 3.7.
 struct SpirvCount {
-  int all = 0, wide_loads = 0, loads = 0, stores = 0, shared = 0, floats = 0, integers = 0, barriers = 0, subgroup = 0;
+  int all = 0, wide_loads = 0, loads = 0, stores = 0, shared = 0, floats = 0, integers = 0, dots = 0, barriers = 0,
+      subgroup = 0;
 };
 
 class SpirvReader {
@@ -58,6 +59,7 @@ class SpirvReader {
     kControlBarrier = 224,
     kGroupFAdd = 350,
     kGroupFMax = 358,
+    kSDot = 4450,
   };
   enum StorageClass : uint32_t { kWorkgroup = 4, kStorageBuffer = 12 };
 
@@ -93,6 +95,9 @@ class SpirvReader {
       case kISub:
       case kIMul:
         ++count_.integers;
+        break;
+      case kSDot:
+        ++count_.dots;
         break;
       case kControlBarrier:
         ++count_.barriers;
@@ -154,11 +159,11 @@ class Step {
   }
 
   void Add(const gpu::LaunchBuilder& builder, const gpu::Launch& launch) {
+    Total& total = totals_[launch.kernel.name];  // also of those that other steps launch
     for (const gpu::Condition& c : launch.when) {
       const int64_t value = Evaluate(c.size);
       if (value < c.at_least || value > c.at_most) return;
     }
-    Total& total = totals_[launch.kernel.name];
     const int64_t groups = Evaluate(launch.groups) * Evaluate(launch.layers);
     if (groups == 0) return;
     ++total.launches;
@@ -185,12 +190,13 @@ class Step {
   std::map<std::string, Total> totals_;
 };
 
-absl::Status Print(const std::string& plugin, const std::string& model, int64_t context) {
+absl::Status Print(const std::string& plugin, const std::string& model, int64_t context, const std::string& compute) {
   cli::ModelOptions options;
   options.model = model;
   options.plugins = {plugin};
   options.device = "vulkan";
   options.context = context;
+  options.compute = compute;
   CONCORD_ASSIGN_OR_RETURN(const std::unique_ptr<cli::Prediction> prediction, cli::Prediction::Make(options, 1));
   Step step(*prediction, context);
   gpu::Limits limits;  // of a card: subgroups of 32, 48 KiB, 4 GiB ranges
@@ -212,16 +218,16 @@ absl::Status Print(const std::string& plugin, const std::string& model, int64_t 
   }
   absl::PrintF("| all | %d | | %.3f | %.3f |\n\n", all.launches, all.read / 1e6, all.written / 1e6);
   absl::PrintF(
-      "| kernel | instructions | 16-byte loads | 4-byte loads | stores | shared | float | integer | barriers | "
-      "subgroup |\n|---|---|---|---|---|---|---|---|---|---|\n");
+      "| kernel | instructions | 16-byte loads | 4-byte loads | stores | shared | float | integer | int8 dots | "
+      "barriers | subgroup |\n|---|---|---|---|---|---|---|---|---|---|---|\n");
   for (const auto& [name, total] : step.totals()) {
     const vulkan::Shader* shader = nullptr;
     for (uint32_t features = gpu::kSubgroups | gpu::kInt8Dot; shader == nullptr; --features) {
       shader = vulkan::FindShader(name, features);
     }
     const SpirvCount c = SpirvReader(*shader).count();
-    absl::PrintF("| %s | %d | %d | %d | %d | %d | %d | %d | %d | %d |\n", name, c.all, c.wide_loads, c.loads, c.stores,
-                 c.shared, c.floats, c.integers, c.barriers, c.subgroup);
+    absl::PrintF("| %s | %d | %d | %d | %d | %d | %d | %d | %d | %d | %d |\n", name, c.all, c.wide_loads, c.loads,
+                 c.stores, c.shared, c.floats, c.integers, c.dots, c.barriers, c.subgroup);
   }
   return absl::OkStatus();
 }
@@ -230,8 +236,8 @@ absl::Status Print(const std::string& plugin, const std::string& model, int64_t 
 }  // namespace concord
 
 int main(int argc, char** argv) {
-  if (argc != 4) return std::fputs("usage: launch_list PLUGIN MODEL CONTEXT\n", stderr), 2;
-  const absl::Status status = concord::Print(argv[1], argv[2], std::atoll(argv[3]));
+  if (argc != 4 && argc != 5) return std::fputs("usage: launch_list PLUGIN MODEL CONTEXT [exact|fast]\n", stderr), 2;
+  const absl::Status status = concord::Print(argv[1], argv[2], std::atoll(argv[3]), argc == 5 ? argv[4] : "fast");
   if (!status.ok()) std::fprintf(stderr, "%s\n", status.ToString().c_str());
   return status.ok() ? 0 : 1;
 }
