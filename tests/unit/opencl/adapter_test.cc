@@ -114,6 +114,14 @@ TEST_F(AdapterTest, SubgroupsComeByExtensionInVersion2AndByLanguageInVersion3) {
   EXPECT_STREQ(Only().subgroups_standard, "CL3.0");
 }
 
+TEST_F(AdapterTest, IntegerDotProductsAreThoseOfVersion3) {
+  machine_.SayText(CL_DEVICE_EXTENSIONS, "cl_khr_integer_dot_product");
+  EXPECT_EQ(Only().kernel_features(), 0u);
+  machine_.SayText(CL_DEVICE_VERSION, "OpenCL 3.0 Test");
+  EXPECT_EQ(Only().kernel_features(), gpu::kInt8Dot);
+  EXPECT_EQ(Only().features, "no subgroups, integer dot products");
+}
+
 TEST_F(AdapterTest, WhatCannotBeUsedSaysWhy) {
   const Machine fit = machine_;
   machine_.SayText(CL_DEVICE_VERSION, "OpenCL 1.1 Old");
