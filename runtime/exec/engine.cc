@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <exception>
+#include <new>
 #include <system_error>
 
 #include "absl/strings/str_format.h"
@@ -11,6 +13,24 @@ namespace concord::exec {
 namespace {
 
 double Seconds(std::chrono::steady_clock::duration d) { return std::chrono::duration<double>(d).count(); }
+
+// Made before memory runs out: there may be none left for the message.
+const absl::Status& OutOfMemory() {
+  static const auto* status = new absl::Status(absl::ResourceExhaustedError("out of memory in the middle of a step"));
+  return *status;
+}
+
+// The engine's thread has nobody above it who could catch: what is thrown there ends the process.
+template <typename Body>
+absl::Status NothingThrown(Body&& body) {
+  try {
+    return body();
+  } catch (const std::bad_alloc&) {
+    return OutOfMemory();
+  } catch (const std::exception&) {
+    return absl::InternalError("a step threw an exception");
+  }
+}
 
 // A tokenizer would take the bytes one by one; whoever sends them has the wrong encoding, and should hear of it.
 absl::Status CheckUtf8(absl::string_view prompt) {
@@ -32,6 +52,7 @@ absl::Status CheckUtf8(absl::string_view prompt) {
 absl::StatusOr<std::shared_ptr<EngineCore>> EngineCore::Create(std::shared_ptr<const LoadedModel> model,
                                                                const EngineOptions& options) {
   CONCORD_ASSIGN_OR_RETURN(const StepCapacities c, CapacitiesFor(options, model->context_tokens()));
+  (void)OutOfMemory();
   auto core = std::shared_ptr<EngineCore>(new EngineCore);
   core->model_ = model;
   CONCORD_ASSIGN_OR_RETURN(core->runner_, StepRunner::Create(model, c));
@@ -136,7 +157,7 @@ void EngineCore::Loop() {
       Step();
       continue;
     }
-    job->status = RunScore(*job);
+    job->status = NothingThrown([&] { return RunScore(*job); });
     std::lock_guard<std::mutex> lock(mutex_);
     job->done = true;
     scored_.notify_all();
@@ -158,19 +179,22 @@ void EngineCore::Stop() {
 
 void EngineCore::Step() {
   const auto begin = std::chrono::steady_clock::now();
-  if (!scheduler_->Plan(&batch_)) return;
-  const auto planned = std::chrono::steady_clock::now();
-  const absl::Status status = runner_->Run(batch_);
-  const auto computed = std::chrono::steady_clock::now();
-  if (status.ok()) {
+  auto planned = begin, computed = begin;
+  const absl::Status status = NothingThrown([&]() -> absl::Status {
+    if (!scheduler_->Plan(&batch_)) return absl::OkStatus();
+    planned = std::chrono::steady_clock::now();
+    CONCORD_RETURN_IF_ERROR(runner_->Run(batch_));
+    computed = std::chrono::steady_clock::now();
     scheduler_->Finish(runner_->logits(), model_->n_vocab());
-  } else {
-    scheduler_->FailAll(status, FinishReason::kError);
-  }
+    return absl::OkStatus();
+  });
+  if (!status.ok()) scheduler_->FailAll(status, FinishReason::kError);
+  if (planned == begin) return;  // there was nothing to do
   std::lock_guard<std::mutex> lock(mutex_);
   ++stats_.steps;
   stats_.tokens += static_cast<int64_t>(batch_.tokens.size());
   stats_.prepares = runner_->prepares();
+  computed = std::max(computed, planned);
   stats_.device_seconds += Seconds(computed - planned);
   stats_.host_seconds += Seconds(planned - begin) + Seconds(std::chrono::steady_clock::now() - computed);
 }

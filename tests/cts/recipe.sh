@@ -2,6 +2,7 @@
 # recipe.sh SOURCE_DIR BUILD_DIR SCRATCH: follows backends/null/README.md to the letter, in a scratch folder with an install
 # tree and nothing else of Concord, and sees the suite become green step by step: the border, then `add`, then core-1. Files
 # and commands are taken from the README itself; only the rows after the first are written here (recipe/*.in).
+# shellcheck disable=SC2094  # `block NAME >NAME` reads README.md
 set -euo pipefail
 source_dir="$1" build_dir="$2" scratch="$3"
 readme="$source_dir/backends/null/README.md"
