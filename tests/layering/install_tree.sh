@@ -57,8 +57,11 @@ suite() {
   shift 2
   (cd "$scratch" && env -i "$prefix/bin/concord-cts" --plugin "$@" >"$scratch/said" 2>"$scratch/err") || code=$?
   tail -n 1 "$scratch/said"
-  [[ $code -eq $want ]] && tail -n 1 "$scratch/said" | grep -qE "$last" && ! grep -q '^Failed' "$scratch/said" ||
-    { cat "$scratch/said" "$scratch/err"; echo "exit code $code, want $want and: $last"; return 1; }
+  if [[ $code -ne $want ]] || ! tail -n 1 "$scratch/said" | grep -qE "$last" || grep -q '^Failed' "$scratch/said"; then
+    cat "$scratch/said" "$scratch/err"
+    echo "exit code $code, want $want and: $last"
+    return 1
+  fi
 }
 
 check_headers
