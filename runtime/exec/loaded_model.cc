@@ -76,7 +76,9 @@ absl::StatusOr<std::shared_ptr<const LoadedModel>> LoadedModel::Load(const std::
                                                                      const LoadOptions& options) {
   CONCORD_RETURN_IF_ERROR(CheckOptions(options));
   auto model = std::shared_ptr<LoadedModel>(new LoadedModel);
-  CONCORD_ASSIGN_OR_RETURN(model->source_, OpenSource(path, {.progress = ProgressOf(options)}));
+  loader::OpenOptions open;
+  open.progress = ProgressOf(options);
+  CONCORD_ASSIGN_OR_RETURN(model->source_, OpenSource(path, open));
   model->info_.path = path;
   CONCORD_RETURN_IF_ERROR(model->Build(options));
   CONCORD_ASSIGN_OR_RETURN(model->device_, OpenDevice(options));
