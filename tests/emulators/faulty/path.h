@@ -2,7 +2,7 @@
 
 // The plugin of this folder, for --plugin. Its devices are called faulty:0, faulty:1 ...: kFaults in plugin.cc, in
 // order.
-#define CONCORD_FAULTY_PLUGIN CONCORD_BINARY_DIR "/tests/plugins/libconcord_backend_faulty.so"
+#define CONCORD_FAULTY_PLUGIN (CONCORD_BINARY_DIR "/tests/plugins/libconcord_backend_faulty.so")
 
 namespace concord::faulty {
 
