@@ -125,7 +125,8 @@ class AsyncQueue {
     }
     ArrayView<concord_point>(waits).CopyTo(&work->waits);
     ArrayView<concord_point>(signals).CopyTo(&work->signals);
-    Status status = CheckPoints(*work);
+    Status status = CheckPoints(*work, scheduler_->monitor_,
+                                [](const concord_point& point) -> Timeline& { return SemaphoreOf(point).timeline_; });
     if (status.ok()) status = describe(work.get());
     {
       std::lock_guard<std::mutex> lock(scheduler_->monitor_.mutex);
@@ -156,18 +157,6 @@ class AsyncQueue {
 
   static AsyncSemaphore& SemaphoreOf(const concord_point& point) {
     return *static_cast<AsyncSemaphore*>(ObjectOf(point.semaphore));
-  }
-
-  Status CheckPoints(const Work& work) const {
-    for (const std::vector<concord_point>* points : {&work.waits, &work.signals}) {
-      for (const concord_point& point : *points) {
-        if (point.semaphore == nullptr) return Error(CONCORD_INVALID_ARGUMENT, "a wait or signal has no semaphore");
-        if (&SemaphoreOf(point).timeline_.monitor() != &scheduler_->monitor_) {
-          return Error(CONCORD_INVALID_ARGUMENT, "a semaphore of another instance: let a host thread wait for it");
-        }
-      }
-    }
-    return Ok();
   }
 
   std::unique_ptr<Work> TakeFreeLocked() {

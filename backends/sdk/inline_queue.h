@@ -103,7 +103,7 @@ class InlineQueue {
     if (work == nullptr) work = std::make_unique<Work>();
     ArrayView<concord_point>(waits).CopyTo(&work->waits);
     ArrayView<concord_point>(signals).CopyTo(&work->signals);
-    Status status = CheckPoints(*work);
+    Status status = CheckPoints(*work, scheduler_->monitor_, TimelineOf);
     if (status.ok()) status = describe(work.get());
     std::lock_guard<std::mutex> lock(scheduler_->monitor_.mutex);
     if (!status.ok()) {
@@ -125,18 +125,6 @@ class InlineQueue {
 
   static Timeline& TimelineOf(const concord_point& point) {
     return static_cast<InlineSemaphore*>(ObjectOf(point.semaphore))->timeline();
-  }
-
-  Status CheckPoints(const Work& work) const {
-    for (const std::vector<concord_point>* points : {&work.waits, &work.signals}) {
-      for (const concord_point& point : *points) {
-        if (point.semaphore == nullptr) return Error(CONCORD_INVALID_ARGUMENT, "a wait or signal has no semaphore");
-        if (&TimelineOf(point).monitor() != &scheduler_->monitor_) {
-          return Error(CONCORD_INVALID_ARGUMENT, "a semaphore of another instance: let a host thread wait for it");
-        }
-      }
-    }
-    return Ok();
   }
 
   // The first item whose waits are all reached, or of which one has failed; taken out of the queue.

@@ -1,5 +1,6 @@
 #include "backends/cpu/op_rows.h"
 #include "backends/cpu/ops/glu_args.h"
+#include "backends/sdk/op_checks.h"
 
 namespace concord::cpu {
 namespace {
@@ -56,12 +57,8 @@ class ReluGluStep final : public RowStep {
 
 sdk::Support Query(const sdk::Op& op) {
   Checks checks(op);
-  checks.Inputs({CONCORD_GLU_IN_GATE, CONCORD_GLU_IN_UP}).Outputs({CONCORD_GLU_OUT_Y});
-  if (checks.ok()) {
-    const sdk::Value gate = op.input(CONCORD_GLU_IN_GATE);
-    checks.Same(gate, op.input(CONCORD_GLU_IN_UP)).Same(gate, op.output(CONCORD_GLU_OUT_Y));
-    CheckGluAttributes(op, &checks);
-  }
+  sdk::CheckGlu(op, &checks);
+  CheckGluAttributes(op, &checks);
   return checks.Answer();
 }
 

@@ -4,7 +4,7 @@
 
 #include "backends/cpu/checks.h"
 #include "backends/cpu/step.h"
-#include "backends/sdk/attention_checks.h"
+#include "backends/sdk/op_checks.h"
 #include "kernels/cpu/attention.h"
 
 namespace concord::cpu {

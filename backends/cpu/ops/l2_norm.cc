@@ -1,5 +1,6 @@
 #include "backends/cpu/op_rows.h"
 #include "backends/cpu/ops/norm_step.h"
+#include "backends/sdk/op_checks.h"
 #include "concord/ops.h"
 
 namespace concord::cpu {
@@ -7,8 +8,7 @@ namespace {
 
 sdk::Support Query(const sdk::Op& op) {
   Checks checks(op);
-  checks.Inputs({CONCORD_L2_NORM_IN_X}).Outputs({CONCORD_L2_NORM_OUT_Y}).Attributes({CONCORD_L2_NORM_ATTR_EPS});
-  if (checks.ok()) checks.Same(op.input(CONCORD_L2_NORM_IN_X), op.output(CONCORD_L2_NORM_OUT_Y));
+  sdk::CheckL2Norm(op, &checks);
   return checks.Answer();
 }
 

@@ -1,5 +1,6 @@
 #include "backends/cpu/checks.h"
 #include "backends/cpu/op_rows.h"
+#include "backends/sdk/op_checks.h"
 #include "concord/ops.h"
 
 namespace concord::cpu {
@@ -46,23 +47,7 @@ class RopeStep final : public Step {
 
 sdk::Support Query(const sdk::Op& op) {
   Checks checks(op);
-  const sdk::Value x = op.input(CONCORD_ROPE_IN_X), inv_freq = op.input(CONCORD_ROPE_IN_INV_FREQ),
-                   positions = op.input(CONCORD_ROPE_IN_POSITIONS);
-  const std::string_view kind = op.attrs().String(CONCORD_ROPE_ATTR_KIND, CONCORD_ROPE_DEFAULT_KIND);
-  const int64_t first = op.attrs().Int(CONCORD_ROPE_ATTR_FIRST_DIM, CONCORD_ROPE_DEFAULT_FIRST_DIM);
-  checks.Inputs({CONCORD_ROPE_IN_X})
-      .Outputs({CONCORD_ROPE_OUT_Y})
-      .Int32({CONCORD_ROPE_IN_POSITIONS})
-      .Attributes({CONCORD_ROPE_ATTR_KIND, CONCORD_ROPE_ATTR_FIRST_DIM, CONCORD_ROPE_ATTR_ATTN_FACTOR})
-      .Need(kind == "neox" || kind == "norm", sdk::Cat("kind ", kind))
-      .Need(x.rank() == 3 && inv_freq.rank() == 1 && positions.rank() == 1 && inv_freq.fixed(0) >= 0, "these ranks");
-  if (checks.ok()) {
-    checks.Same(x, op.output(CONCORD_ROPE_OUT_Y))
-        .Vector(CONCORD_ROPE_IN_INV_FREQ, inv_freq.fixed(0))
-        .Need(positions.dim(0).symbol == x.dim(0).symbol && positions.dim(0).value == x.dim(0).value,
-              "other positions than one a token")
-        .Need(first >= 0 && first + 2 * inv_freq.fixed(0) <= x.fixed(2), "rotary dims beyond the head");
-  }
+  sdk::CheckRope(op, &checks);
   return checks.Answer();
 }
 

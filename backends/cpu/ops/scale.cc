@@ -1,6 +1,7 @@
 #include "backends/cpu/checks.h"
 #include "backends/cpu/op_rows.h"
 #include "backends/cpu/ops/map_step.h"
+#include "backends/sdk/op_checks.h"
 #include "concord/ops.h"
 
 namespace concord::cpu {
@@ -8,8 +9,7 @@ namespace {
 
 sdk::Support Query(const sdk::Op& op) {
   Checks checks(op);
-  checks.Inputs({CONCORD_SCALE_IN_X}).Outputs({CONCORD_SCALE_OUT_Y}).Attributes({CONCORD_SCALE_ATTR_FACTOR});
-  if (checks.ok()) checks.Same(op.input(CONCORD_SCALE_IN_X), op.output(CONCORD_SCALE_OUT_Y));
+  sdk::CheckScale(op, &checks);
   return checks.Answer();
 }
 

@@ -2,6 +2,7 @@
 
 #include "backends/cpu/checks.h"
 #include "backends/cpu/op_rows.h"
+#include "backends/sdk/op_checks.h"
 #include "concord/ops.h"
 
 namespace concord::cpu {
@@ -38,15 +39,7 @@ class TakeRowsStep final : public Step {
 
 sdk::Support Query(const sdk::Op& op) {
   Checks checks(op);
-  checks.Inputs({CONCORD_TAKE_ROWS_IN_X})
-      .Outputs({CONCORD_TAKE_ROWS_OUT_Y})
-      .Int32({CONCORD_TAKE_ROWS_IN_ROWS})
-      .Attributes({});
-  if (checks.ok()) {
-    const sdk::Value x = op.input(CONCORD_TAKE_ROWS_IN_X), y = op.output(CONCORD_TAKE_ROWS_OUT_Y);
-    checks.Need(x.rank() >= 2 && y.rank() == x.rank() && Activation::Of(x).width() == Activation::Of(y).width(),
-                "rows of differing shapes");
-  }
+  sdk::CheckTakeRows(op, &checks);
   return checks.Answer();
 }
 

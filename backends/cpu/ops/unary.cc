@@ -3,6 +3,7 @@
 #include "backends/cpu/checks.h"
 #include "backends/cpu/op_rows.h"
 #include "backends/cpu/ops/map_step.h"
+#include "backends/sdk/op_checks.h"
 #include "concord/ops.h"
 
 namespace concord::cpu {
@@ -28,11 +29,7 @@ std::optional<kernels::Unary> KindOf(const sdk::Op& op) {
 
 sdk::Support Query(const sdk::Op& op) {
   Checks checks(op);
-  checks.Inputs({CONCORD_UNARY_IN_X})
-      .Outputs({CONCORD_UNARY_OUT_Y})
-      .Attributes({CONCORD_UNARY_ATTR_KIND})
-      .Need(KindOf(op).has_value(), "this kind of function");
-  if (checks.ok()) checks.Same(op.input(CONCORD_UNARY_IN_X), op.output(CONCORD_UNARY_OUT_Y));
+  sdk::CheckUnary(op, &checks).Need(KindOf(op).has_value(), "this kind of function");
   return checks.Answer();
 }
 

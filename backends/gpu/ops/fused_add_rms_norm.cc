@@ -1,6 +1,7 @@
 #include "backends/gpu/checks.h"
 #include "backends/gpu/op_rows.h"
 #include "backends/gpu/ops/norm_launch.h"
+#include "backends/sdk/op_checks.h"
 #include "concord/ops.h"
 
 namespace concord::gpu {
@@ -8,16 +9,7 @@ namespace {
 
 sdk::Support Query(const sdk::Op& op) {
   Checks checks(op);
-  checks.Inputs({CONCORD_FUSED_ADD_RMS_NORM_IN_A, CONCORD_FUSED_ADD_RMS_NORM_IN_B})
-      .Outputs({CONCORD_FUSED_ADD_RMS_NORM_OUT_SUM, CONCORD_FUSED_ADD_RMS_NORM_OUT_Y})
-      .Attributes({CONCORD_FUSED_ADD_RMS_NORM_ATTR_EPS, CONCORD_FUSED_ADD_RMS_NORM_ATTR_ADD_ONE});
-  if (checks.ok()) {
-    const sdk::Value a = op.input(CONCORD_FUSED_ADD_RMS_NORM_IN_A);
-    checks.Same(a, op.input(CONCORD_FUSED_ADD_RMS_NORM_IN_B))
-        .Same(a, op.output(CONCORD_FUSED_ADD_RMS_NORM_OUT_SUM))
-        .Same(a, op.output(CONCORD_FUSED_ADD_RMS_NORM_OUT_Y))
-        .Vector(CONCORD_FUSED_ADD_RMS_NORM_IN_W, a.fixed(-1));
-  }
+  sdk::CheckAddRmsNorm(op, &checks);
   return checks.Answer();
 }
 

@@ -1,18 +1,15 @@
 #include "backends/gpu/op_rows.h"
 #include "backends/gpu/ops/glu_attrs.h"
 #include "backends/gpu/ops/launches.h"
+#include "backends/sdk/op_checks.h"
 
 namespace concord::gpu {
 namespace {
 
 sdk::Support Query(const sdk::Op& op) {
   Checks checks(op);
-  checks.Inputs({CONCORD_GLU_IN_GATE, CONCORD_GLU_IN_UP}).Outputs({CONCORD_GLU_OUT_Y});
-  if (checks.ok()) {
-    const sdk::Value gate = op.input(CONCORD_GLU_IN_GATE);
-    checks.Same(gate, op.input(CONCORD_GLU_IN_UP)).Same(gate, op.output(CONCORD_GLU_OUT_Y));
-    GluAttrs::Check(op, &checks);
-  }
+  sdk::CheckGlu(op, &checks);
+  GluAttrs::Check(op, &checks);
   return checks.Answer();
 }
 

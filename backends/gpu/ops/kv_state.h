@@ -4,7 +4,7 @@
 #include <string_view>
 
 #include "backends/gpu/checks.h"
-#include "backends/sdk/attention_checks.h"
+#include "backends/sdk/op_checks.h"
 
 namespace concord::gpu {
 

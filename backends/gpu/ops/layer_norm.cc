@@ -1,6 +1,7 @@
 #include "backends/gpu/checks.h"
 #include "backends/gpu/op_rows.h"
 #include "backends/gpu/ops/norm_launch.h"
+#include "backends/sdk/op_checks.h"
 #include "concord/ops.h"
 
 namespace concord::gpu {
@@ -8,15 +9,7 @@ namespace {
 
 sdk::Support Query(const sdk::Op& op) {
   Checks checks(op);
-  checks.Inputs({CONCORD_LAYER_NORM_IN_X})
-      .Outputs({CONCORD_LAYER_NORM_OUT_Y})
-      .Attributes({CONCORD_LAYER_NORM_ATTR_EPS});
-  if (checks.ok()) {
-    const sdk::Value x = op.input(CONCORD_LAYER_NORM_IN_X);
-    checks.Same(x, op.output(CONCORD_LAYER_NORM_OUT_Y))
-        .Vector(CONCORD_LAYER_NORM_IN_W, x.fixed(-1))
-        .Vector(CONCORD_LAYER_NORM_IN_B, x.fixed(-1));
-  }
+  sdk::CheckLayerNorm(op, &checks);
   return checks.Answer();
 }
 

@@ -1,6 +1,7 @@
 #include "backends/gpu/checks.h"
 #include "backends/gpu/op_rows.h"
 #include "backends/gpu/ops/map_launch.h"
+#include "backends/sdk/op_checks.h"
 #include "concord/ops.h"
 
 namespace concord::gpu {
@@ -8,10 +9,7 @@ namespace {
 
 sdk::Support Query(const sdk::Op& op) {
   Checks checks(op);
-  checks.Inputs({CONCORD_LOGITS_POST_IN_Z})
-      .Outputs({CONCORD_LOGITS_POST_OUT_Y})
-      .Attributes({CONCORD_LOGITS_POST_ATTR_SCALE, CONCORD_LOGITS_POST_ATTR_SOFTCAP});
-  if (checks.ok()) checks.Same(op.input(CONCORD_LOGITS_POST_IN_Z), op.output(CONCORD_LOGITS_POST_OUT_Y));
+  sdk::CheckLogitsPost(op, &checks);
   return checks.Answer();
 }
 

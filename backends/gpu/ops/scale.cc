@@ -1,6 +1,7 @@
 #include "backends/gpu/checks.h"
 #include "backends/gpu/op_rows.h"
 #include "backends/gpu/ops/map_launch.h"
+#include "backends/sdk/op_checks.h"
 #include "concord/ops.h"
 
 namespace concord::gpu {
@@ -8,8 +9,7 @@ namespace {
 
 sdk::Support Query(const sdk::Op& op) {
   Checks checks(op);
-  checks.Inputs({CONCORD_SCALE_IN_X}).Outputs({CONCORD_SCALE_OUT_Y}).Attributes({CONCORD_SCALE_ATTR_FACTOR});
-  if (checks.ok()) checks.Same(op.input(CONCORD_SCALE_IN_X), op.output(CONCORD_SCALE_OUT_Y));
+  sdk::CheckScale(op, &checks);
   return checks.Answer();
 }
 

@@ -1,6 +1,7 @@
 #include "backends/gpu/checks.h"
 #include "backends/gpu/op_rows.h"
 #include "backends/gpu/ops/launches.h"
+#include "backends/sdk/op_checks.h"
 #include "concord/ops.h"
 
 namespace concord::gpu {
@@ -8,15 +9,7 @@ namespace {
 
 sdk::Support Query(const sdk::Op& op) {
   Checks checks(op);
-  checks.Inputs({CONCORD_TAKE_ROWS_IN_X})
-      .Outputs({CONCORD_TAKE_ROWS_OUT_Y})
-      .Int32({CONCORD_TAKE_ROWS_IN_ROWS})
-      .Attributes({});
-  if (checks.ok()) {
-    const sdk::Value x = op.input(CONCORD_TAKE_ROWS_IN_X), y = op.output(CONCORD_TAKE_ROWS_OUT_Y);
-    checks.Need(x.rank() >= 2 && y.rank() == x.rank() && Checks::Width(x) == Checks::Width(y),
-                "rows of differing shapes");
-  }
+  sdk::CheckTakeRows(op, &checks);
   return checks.Answer();
 }
 

@@ -70,7 +70,8 @@ class DriverTest : public ::testing::Test {
     };
     host_ = std::make_unique<sdk::Host>(&host_api_);
     sdk::Result<std::unique_ptr<Api>> api = Api::Create(host_.get());
-    if (!api.ok()) GTEST_SKIP() << api.status().message;
+    if (!api.ok())
+      GTEST_SKIP() << "no OpenCL loader with a driver (ocl-icd, pocl-opencl-icd): " << api.status().message;
     api_ = std::move(*api);
     seen_.real = *api_;
     api_->clCreateBuffer = CountedBuffer;
@@ -78,7 +79,8 @@ class DriverTest : public ::testing::Test {
     api_->clCreateProgramWithSource = CountedSource;
     std::vector<std::string> refused;
     sdk::Result<std::vector<Adapter>> adapters = Adapter::FindAll(*api_, &refused);
-    if (!adapters.ok() || adapters->empty()) GTEST_SKIP() << "no OpenCL device: " << adapters.status().message;
+    if (!adapters.ok() || adapters->empty())
+      GTEST_SKIP() << "no OpenCL device (pocl-opencl-icd): " << adapters.status().message;
     adapter_ = (*adapters)[0];
   }
   void TearDown() override {
