@@ -25,7 +25,7 @@ check_headers() {
   mapfile -t packing < <(headers_of concord/packing)
   mapfile -t sdk < <(headers_of concord/sdk)
   [[ ${#packing[@]} -gt 0 && ${#sdk[@]} -gt 0 ]]
-  compiles c c11 concord/plugin.h concord/fault.h concord/ops.h
+  compiles c c11 concord/plugin.h concord/fault.h concord/trace.h concord/ops.h
   compiles c++ c++17 "${packing[@]}"
   compiles c++ c++17 "${sdk[@]}"
   compiles c++ c++20 concord/concord.h concord/plugin.h
