@@ -61,7 +61,13 @@ sdk::Result<std::unique_ptr<sdk::Constant>> Device::CreateConstant(const concord
   return Constant::Make(*driver_, *host_, desc);
 }
 
-sdk::Support Device::QueryOp(const sdk::Op& op) { return Ops().Query(op); }
+sdk::Support Device::QueryOp(const sdk::Op& op) {
+  sdk::Support support = Ops().Query(op);
+  if (support.ok() && op.arithmetic() == "f16" && !driver_->limits().has_fp16) {
+    support = {CONCORD_SUPPORT_SLOW, "this device computes with halves as floats"};
+  }
+  return support;
+}
 
 sdk::Result<std::unique_ptr<sdk::Program>> Device::Compile(const concord_program_desc& desc) {
   return std::unique_ptr<sdk::Program>(std::make_unique<Program>(driver_.get(), desc));

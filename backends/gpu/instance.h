@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdlib>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -34,6 +35,9 @@ class Instance final : public sdk::Instance {
     }
     for (const std::string& reason : refused) host.Log(CONCORD_LOG_INFO, reason);
     made->adapters_ = std::move(*adapters);
+    if (const char* features = std::getenv("CONCORD_GPU_WITHOUT"); features != nullptr) {
+      for (Adapter& adapter : made->adapters_) adapter.Without(features);
+    }
     return std::unique_ptr<sdk::Instance>(std::move(made));
   }
 

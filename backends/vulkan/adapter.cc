@@ -85,7 +85,7 @@ sdk::Status ChooseMemory(const InstanceApi& instance, Adapter* adapter) {
   return sdk::Ok();
 }
 
-sdk::Status CheckFeatures(const InstanceApi& instance, const Adapter& adapter, const VkPhysicalDeviceProperties& base) {
+sdk::Status CheckFeatures(const InstanceApi& instance, const VkPhysicalDeviceProperties& base, Adapter* adapter) {
   if (base.apiVersion < VK_API_VERSION_1_2) {
     return sdk::Error(CONCORD_FAILED_PRECONDITION, "its driver has Vulkan ", VersionText(base.apiVersion),
                       ", want 1.2 or later: update the driver");
@@ -93,10 +93,11 @@ sdk::Status CheckFeatures(const InstanceApi& instance, const Adapter& adapter, c
   VkPhysicalDeviceVulkan12Features v12{VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_2_FEATURES};
   VkPhysicalDeviceFeatures2 features{VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2};
   features.pNext = &v12;
-  instance.vkGetPhysicalDeviceFeatures2(adapter.handle, &features);
+  instance.vkGetPhysicalDeviceFeatures2(adapter->handle, &features);
   if (v12.timelineSemaphore == VK_FALSE) {
     return sdk::Error(CONCORD_FAILED_PRECONDITION, "its driver has no timeline semaphores");
   }
+  adapter->limits.has_fp16 = v12.shaderFloat16 == VK_TRUE;
   return sdk::Ok();
 }
 
@@ -137,7 +138,7 @@ sdk::Result<Adapter> Adapter::Judge(const InstanceApi& instance, VkPhysicalDevic
   VkPhysicalDeviceProperties base{};
   instance.vkGetPhysicalDeviceProperties(handle, &base);
   made.name = base.deviceName;
-  sdk::Status status = CheckFeatures(instance, made, base);
+  sdk::Status status = CheckFeatures(instance, base, &made);
   if (status.ok()) status = ChooseQueues(instance, &made);
   if (status.ok()) status = ChooseMemory(instance, &made);
   if (status.ok()) status = FindInt8Dot(instance, &made);
@@ -156,6 +157,7 @@ sdk::Result<Adapter> Adapter::Judge(const InstanceApi& instance, VkPhysicalDevic
   ChooseLimits(properties, &made);
   made.features = made.has_subgroups() ? sdk::Cat("subgroups of ", made.limits.subgroup_size)
                                        : std::string("no subgroup arithmetic");
+  if (made.limits.has_fp16) made.features += ", fp16";
   if (made.has_int8_dot) made.features += ", integer dot products";
   if (made.transfer_family != made.compute_family) made.features += ", transfer queue";
   made.max_allocation_bytes = std::min(properties.v11.maxMemoryAllocationSize, made.memory_bytes);

@@ -38,6 +38,7 @@ sdk::Status VulkanDriver::OpenDevice() {
   }
   VkPhysicalDeviceVulkan12Features features{VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_2_FEATURES};
   features.timelineSemaphore = VK_TRUE;
+  features.shaderFloat16 = adapter_->limits.has_fp16 ? VK_TRUE : VK_FALSE;
   VkDeviceCreateInfo info{VK_STRUCTURE_TYPE_DEVICE_CREATE_INFO};
   info.pNext = &features;
   VkPhysicalDeviceShaderIntegerDotProductFeaturesKHR dot{

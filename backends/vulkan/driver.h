@@ -25,7 +25,8 @@ class VulkanDriver final : public gpu::Driver {
   ~VulkanDriver() override;
 
   const gpu::Limits& limits() const override { return adapter_->limits; }
-  sdk::Result<std::unique_ptr<gpu::Buffer>> NewBuffer(int32_t usage, uint64_t size_bytes, uint64_t align_bytes) override;
+  sdk::Result<std::unique_ptr<gpu::Buffer>> NewBuffer(int32_t usage, uint64_t size_bytes,
+                                                      uint64_t align_bytes) override;
   sdk::Status Upload(gpu::Buffer& target, const void* data, uint64_t size_bytes) override;
   sdk::Result<const gpu::Kernel*> GetKernel(const gpu::KernelKey& key, uint32_t n_buffers, uint32_t n_words) override;
   sdk::Status MemoryStats(concord_memory_stats* out) override;
