@@ -54,6 +54,8 @@ class Instance final : public sdk::Instance {
     return std::unique_ptr<sdk::Device>(std::make_unique<Device>(&host_, &scheduler_, std::move(*driver)));
   }
 
+  const void* Extension(std::string_view name) override { return sdk::TraceExtension<Device>(name); }
+
  private:
   explicit Instance(const sdk::Host& host) : host_(host) {}
 
