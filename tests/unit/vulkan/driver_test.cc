@@ -35,10 +35,9 @@ struct Seen {
 Seen* seen = nullptr;
 
 VkResult VKAPI_PTR LostWait(VkDevice device, const VkSemaphoreWaitInfo* info, uint64_t timeout) {
-  if (seen->lost_in != UINT64_MAX && (seen->says_lost_of_all || info->pValues[0] >= seen->lost_in)) {
-    return VK_ERROR_DEVICE_LOST;
-  }
-  return seen->wait(device, info, timeout);
+  const VkResult result = seen->wait(device, info, timeout);
+  const bool lost = seen->lost_in != UINT64_MAX && (seen->says_lost_of_all || info->pValues[0] >= seen->lost_in);
+  return lost ? VK_ERROR_DEVICE_LOST : result;
 }
 VkResult VKAPI_PTR LostCounter(VkDevice device, VkSemaphore semaphore, uint64_t* value) {
   const VkResult result = seen->counter(device, semaphore, value);
