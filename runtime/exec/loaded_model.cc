@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
-#include "runtime/exec/capacities.h"
 #include "absl/strings/str_join.h"
+#include "runtime/exec/capacities.h"
 #include "runtime/exec/compile.h"
 #include "runtime/exec/demo_model.h"
 #include "runtime/exec/devices.h"

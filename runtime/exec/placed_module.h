@@ -14,9 +14,9 @@ using Devices = absl::Span<const std::shared_ptr<hal::Device>>;
 
 // Nodes that run on another device than the one that was wished for them, because that refuses them.
 struct MovedOp {
-  std::string op;                // "rope"
-  std::string wished, device;    // ids
-  std::string reason;            // the wished device's
+  std::string op;                   // "rope"
+  std::string wished, device;       // ids
+  std::string reason;               // the wished device's
   std::vector<std::string> scopes;  // where: "layers.3"
 };
 

@@ -88,14 +88,13 @@ absl::Status StepRunner::MakeLogits(const StepCapacities& capacities) {
     const graph::Graph& graph = parts_[p].loaded->module.main;
     const graph::ValueId logits = graph.FindOutput("logits");
     if (logits == graph::kNoValue) continue;
-    CONCORD_ASSIGN_OR_RETURN(const int64_t bytes,
-                             graph::ResolveBytes(graph.value(logits).type, capacities.symbols()));
+    CONCORD_ASSIGN_OR_RETURN(const int64_t bytes, graph::ResolveBytes(graph.value(logits).type, capacities.symbols()));
     logits_part_ = p;
     logit_row_bytes_ = static_cast<uint64_t>(bytes / capacities.n_outputs);
     for (int64_t slot = 0; slot < slots_; ++slot) {
       // Written too: the sampler works where the logits lie.
-      CONCORD_ASSIGN_OR_RETURN(logits_.emplace_back(), parts_[p].lane->AllocateStaged(
-                                                           bytes, CONCORD_MAP_READ | CONCORD_MAP_WRITE, "logits"));
+      CONCORD_ASSIGN_OR_RETURN(logits_.emplace_back(),
+                               parts_[p].lane->AllocateStaged(bytes, CONCORD_MAP_READ | CONCORD_MAP_WRITE, "logits"));
     }
     return absl::OkStatus();
   }

@@ -25,16 +25,17 @@ std::optional<int64_t> LayerOf(absl::string_view scope) {
 
 absl::Status Expected(size_t position, absl::string_view text, absl::string_view what) {
   const absl::string_view got = absl::StripAsciiWhitespace(text);
-  return absl::InvalidArgumentError(absl::StrCat(
-      "--place: at position ", position + 1, got.empty() ? ", where it ends" : absl::StrCat(", '", got, "'"), ": want ",
-      what, "; for example \"layers 0-7=vulkan:0; *=cpu\""));
+  return absl::InvalidArgumentError(absl::StrCat("--place: at position ", position + 1,
+                                                 got.empty() ? ", where it ends" : absl::StrCat(", '", got, "'"),
+                                                 ": want ", what, "; for example \"layers 0-7=vulkan:0; *=cpu\""));
 }
 
 // "N" or "N-M".
 absl::Status ParseRange(absl::string_view text, size_t position, PlaceRule* rule) {
   const size_t dash = text.find('-');
   const absl::string_view first = absl::StripAsciiWhitespace(text.substr(0, dash));
-  const absl::string_view last = dash == absl::string_view::npos ? first : absl::StripAsciiWhitespace(text.substr(dash + 1));
+  const absl::string_view last =
+      dash == absl::string_view::npos ? first : absl::StripAsciiWhitespace(text.substr(dash + 1));
   if (!absl::SimpleAtoi(first, &rule->first) || !absl::SimpleAtoi(last, &rule->last) || rule->first < 0) {
     return Expected(position, text, "numbers of layers, N or N-M");
   }
@@ -84,9 +85,7 @@ bool Names(const PlaceRule& rule, const Unit& unit) {
 }
 
 // Experts are a part of layers, so they are named more closely; "*" names everything most loosely.
-int Closeness(const PlaceRule& rule) {
-  return rule.what == What::kExperts ? 2 : rule.what == What::kAll ? 0 : 1;
-}
+int Closeness(const PlaceRule& rule) { return rule.what == What::kExperts ? 2 : rule.what == What::kAll ? 0 : 1; }
 
 std::string NameOf(const Unit& unit) {
   if (unit.layer == Unit::kEmbed) return "embed";
@@ -138,9 +137,9 @@ absl::StatusOr<std::vector<int32_t>> ApplyPlacement(const Graph& graph, const st
   for (const PlaceRule& rule : rules) {
     if (std::any_of(units.begin(), units.end(), [&](const Unit& unit) { return Names(rule, unit); })) continue;
     const std::string has = layers == 0 ? "no layers" : absl::StrCat("layers 0 to ", layers - 1);
-    return absl::InvalidArgumentError(
-        absl::StrCat("--place: the rule at position ", rule.position + 1, " (", rule.device, ") names nothing of ",
-                     graph.name, ", which has ", has, rule.what == What::kExperts ? " and no experts" : ""));
+    return absl::InvalidArgumentError(absl::StrCat("--place: the rule at position ", rule.position + 1, " (",
+                                                   rule.device, ") names nothing of ", graph.name, ", which has ", has,
+                                                   rule.what == What::kExperts ? " and no experts" : ""));
   }
   std::vector<int32_t> rule_of(units.size(), -1);
   for (size_t n = 0; n < units.size(); ++n) {

@@ -60,7 +60,8 @@ TEST(Placement, RulesThatNameNothingAndPartsThatNobodyNamesAreErrors) {
   const auto error = [&](const char* text) {
     return std::string(ApplyPlacement(g, ParsePlacement(text).value()).status().message());
   };
-  EXPECT_THAT(error("*=cpu; layers 2-3=gpu"), HasSubstr("position 8 (gpu) names nothing of tiny, which has layers 0 to 1"));
+  EXPECT_THAT(error("*=cpu; layers 2-3=gpu"),
+              HasSubstr("position 8 (gpu) names nothing of tiny, which has layers 0 to 1"));
   EXPECT_THAT(error("experts=gpu; *=cpu"), HasSubstr("and no experts"));
   EXPECT_THAT(error("layers 0=gpu; embed=cpu; output=cpu"), HasSubstr("nothing is said of 'layers 1'"));
 }
