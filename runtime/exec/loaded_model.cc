@@ -112,27 +112,12 @@ absl::Status LoadedModel::Build(const LoadOptions& options) {
 
 absl::Status LoadedModel::Place(const LoadOptions& options) {
   CONCORD_ASSIGN_OR_RETURN(std::vector<int32_t> wished, WishedDevices(module_, devices_, options));
-  CONCORD_ASSIGN_OR_RETURN(PlacedModule placed, PlaceModule(module_, devices_, std::move(wished), options.compute));
-  moved_ = std::move(placed.moved);
+  CONCORD_ASSIGN_OR_RETURN(CompiledParts compiled, CompileParts(module_, devices_, std::move(wished), options.compute));
+  parts_ = std::move(compiled.parts);
+  moved_ = std::move(compiled.moved);
   for (const MovedOp& moved : moved_) Warn(*devices_[0], MovedSentence(moved));
-  for (size_t p = 0; p < placed.parts.size(); ++p) {
-    LoadedPart& part = *parts_.emplace_back(std::make_unique<LoadedPart>());
-    part.device_index = static_cast<size_t>(placed.parts[p].device);
-    part.device = devices_[part.device_index];
-    part.module = std::move(placed.parts[p].module);
-    part.moved = placed.part_moved[p];
-  }
-  return CompileParts(options.compute);
-}
-
-absl::Status LoadedModel::CompileParts(const std::string& compute) {
-  for (const std::unique_ptr<LoadedPart>& part : parts_) {
-    CONCORD_ASSIGN_OR_RETURN(CompiledModule compiled, CompileModule(&part->module, *part->device, compute));
-    part->lowered.emplace(std::move(compiled.lowered));
-    part->arithmetic = std::move(compiled.arithmetic);
-    part->decoded = std::move(compiled.decoded);
+  for (const auto& part : parts_) {
     if (!part->decoded.empty()) Warn(*part->device, DecodedSentence(part->decoded, part->device->id()));
-    part->program = std::move(compiled.program);
   }
   return absl::OkStatus();
 }
