@@ -145,7 +145,9 @@ std::string Split(absl::string_view text, Item* item) {
   *item = {text, absl::StripAsciiWhitespace(text.substr(0, equals)),
            absl::StripAsciiWhitespace(text.substr(equals + 1))};
   const size_t dot = item->key.find('.');
-  if (dot == absl::string_view::npos || !absl::SimpleAtoi(item->key.substr(0, dot), &item->device)) return "";
+  size_t device = 0;
+  if (dot == absl::string_view::npos || !absl::SimpleAtoi(item->key.substr(0, dot), &device)) return "";
+  item->device = device;
   item->key.remove_prefix(dot + 1);
   return "";
 }
