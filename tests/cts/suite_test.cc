@@ -125,8 +125,9 @@ TEST(Suite, SimWithALayoutOfItsOwnRunsModels) {
 }
 TEST(Suite, SimThatScalesAnOpIsCaught) {
   EXPECT_FALSE(RunOnSim("scale=glu:1.01", {.filter = "ops/glu"}).green());
-  EXPECT_FALSE(RunOnSim("scale=glu:1.01", {.filter = "models/llama/f32_kv_f32"}).green());
-  EXPECT_TRUE(RunOnSim("scale=glu:1.01", {.filter = "models/gpt2/f32_kv_f32"}).green());  // has none
+  const char* fused = "scale=fused_linear_glu:1.01";
+  EXPECT_FALSE(RunOnSim(fused, {.filter = "models/llama/f32_kv_f32"}).green());
+  EXPECT_TRUE(RunOnSim(fused, {.filter = "models/gpt2/f32_kv_f32"}).green());  // has none
 }
 
 TEST(Suite, RefusedIsNotPassed) {
