@@ -1,4 +1,5 @@
 // A device to prove placement on: it computes by the reference, and its time is simulated. See README.md.
+#include <cmath>
 #include <memory>
 
 #include "concord/fault.h"
@@ -53,12 +54,16 @@ constexpr concord_trace_api kTrace = {
       });
     }};
 
+uint64_t Rounded(Ns time) { return static_cast<uint64_t>(std::llround(time)); }
+
 constexpr concord_sim_api kSim = {
-    sizeof(concord_sim_api), 0,
-    [](concord_device* device) -> uint64_t { return static_cast<uint64_t>(std::llround(ClockOf(device).Now())); },
+    sizeof(concord_sim_api),
+    0,
+    [](concord_device* device) -> uint64_t { return Rounded(ClockOf(device).Now()); },
     [](concord_device* device, uint64_t duration_ns) {
       ClockOf(device).WaitUntil(ClockOf(device).Now() + static_cast<Ns>(duration_ns));
     },
+    [](concord_device* device) -> uint64_t { return Rounded(Of(device).scheduler().FreeAt()); },
     [](concord_device* device, concord_error* error) -> int32_t {
       return sdk::Guarded(error, [&] { return Of(device).scheduler().Reset(); });
     }};

@@ -94,6 +94,14 @@ void Scheduler::RunAll() {
   }
 }
 
+Ns Scheduler::FreeAt() {
+  RunAll();
+  std::lock_guard<std::mutex> lock(monitor_.mutex);
+  Ns free_at = 0;
+  for (const Queue* queue : queues_) free_at = std::max(free_at, queue->free_at_);
+  return free_at;
+}
+
 sdk::Status Scheduler::Reset() {
   RunAll();
   std::lock_guard<std::mutex> lock(monitor_.mutex);

@@ -48,6 +48,8 @@ class Scheduler {
   sdk::Status Wait(Semaphore& semaphore, uint64_t value, uint64_t timeout_ns);
   // With a virtual clock: executes all that can be.
   void RunAll();
+  // When the last of the queues is free, as far as work can go on.
+  Ns FreeAt();
   // FAILED_PRECONDITION while work is pending.
   sdk::Status Reset();
 

@@ -20,6 +20,9 @@ typedef struct concord_sim_api {
   uint64_t (*now_ns)(concord_device* device);
   /* The calling thread does something else for that long. Returns at once with clock=virtual. */
   void (*advance_ns)(concord_device* device, uint64_t duration_ns);
+  /* When everything ends that has been submitted so far and can go on, on all devices of the instance: what an engine's
+   * own thread has come to. */
+  uint64_t (*free_at_ns)(concord_device* device);
   /* Back to 0: every thread, queue and semaphore. FAILED_PRECONDITION while work is pending. */
   int32_t (*reset)(concord_device* device, concord_error* error);
 } concord_sim_api;

@@ -194,6 +194,14 @@ TEST_F(Time, BeginsAnew) {
   EXPECT_EQ(Now(), 2000u);
 }
 
+TEST_F(Time, TheEndOfEverythingIsKnownBeforeAnyoneWaits) {
+  const hal::Semaphore s = Make();
+  Copy(0, 1000, {}, {s.At(1)});
+  Copy(1, 5000, {s.At(1)}, {});
+  EXPECT_EQ(FreeAt(), 2000u + 6000);
+  EXPECT_EQ(Now(), 0u);
+}
+
 TEST_F(Time, AFullQueueRunsOn) {
   const hal::Semaphore s = Make();
   for (uint64_t i = 1; i <= 3000; ++i) Copy(0, 0, {}, {s.At(i)});
@@ -201,11 +209,11 @@ TEST_F(Time, AFullQueueRunsOn) {
   EXPECT_EQ(Now(), 3'000'000u);
 }
 
-// 20 ms on each of two devices at once.
+// 100 ms on each of two devices at once.
 class RealTime : public SimTest {};
 
 TEST_F(RealTime, TakesThatLongAndOverlaps) {
-  Start("clock=real; devices=2; copy_latency=20e-3; copy_bandwidth=0");
+  Start("clock=real; devices=2; copy_latency=0.1; copy_bandwidth=0");
   Trace(0);
   Trace(1);
   const hal::Semaphore a = *device(0).CreateSemaphore(), b = *device(1).CreateSemaphore();
@@ -215,11 +223,11 @@ TEST_F(RealTime, TakesThatLongAndOverlaps) {
   EXPECT_EQ(a.Wait(1, absl::Milliseconds(1)).code(), absl::StatusCode::kDeadlineExceeded);
   ASSERT_TRUE(a.Wait(1).ok());
   ASSERT_TRUE(b.Wait(1).ok());
-  EXPECT_GE(std::chrono::steady_clock::now() - begin, std::chrono::milliseconds(20));
+  EXPECT_GE(std::chrono::steady_clock::now() - begin, std::chrono::milliseconds(100));
   const vector<concord_trace_event> first = Events(0), second = Events(1);
   ASSERT_EQ(first.size(), 1u);
   ASSERT_EQ(second.size(), 1u);
-  EXPECT_GE(first[0].end_ticks - first[0].begin_ticks, 20'000'000u);
+  EXPECT_GE(first[0].end_ticks - first[0].begin_ticks, 100'000'000u);
   EXPECT_LT(second[0].begin_ticks, first[0].end_ticks);
 }
 
