@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -25,5 +26,10 @@ struct CompiledModule {
 // compute something.
 absl::StatusOr<CompiledModule> CompileModule(graph::Module* module, const hal::Device& device,
                                              const std::string& compute);
+
+// Why the device cannot compute a node, in any arithmetic that `compute` allows and with its weights decoded; nothing
+// when it can.
+std::optional<std::string> WhyRefused(const graph::Graph& graph, int32_t node, const hal::Device& device,
+                                      const std::string& compute);
 
 }  // namespace concord::exec

@@ -1,58 +1,19 @@
 #include "runtime/exec/loaded_model.h"
 
 #include <algorithm>
-#include <mutex>
 
-#include "runtime/exec/capacities.h"
-#include "runtime/exec/compile.h"
-#include "runtime/exec/demo_model.h"
-#include "runtime/exec/from_device.h"
+#include "absl/strings/str_join.h"
+#include "runtime/exec/device_models.h"
+#include "runtime/exec/devices.h"
+#include "runtime/exec/model_graph.h"
+#include "runtime/exec/model_memory.h"
 #include "runtime/exec/tokenizer_source.h"
-#include "runtime/hal/device_registry.h"
-#include "runtime/models/model.h"
 
 namespace concord::exec {
 namespace {
 
-absl::Status CheckOptions(const LoadOptions& options) {
-  static constexpr const char* kKvTypes[] = {"f32", "f16", "bf16", "q8_0"};
-  if (std::none_of(std::begin(kKvTypes), std::end(kKvTypes), [&](const char* t) { return options.kv_type == t; })) {
-    return absl::InvalidArgumentError(absl::StrCat("kv_type is '", options.kv_type, "', want f32, f16, bf16 or q8_0"));
-  }
-  if (options.compute != "fast" && options.compute != "exact") {
-    return absl::InvalidArgumentError(absl::StrCat("compute is '", options.compute, "', want fast or exact"));
-  }
-  if (options.devices.size() != 1) {
-    return absl::UnimplementedError(
-        absl::StrCat(options.devices.size(), " devices are named; one model runs on one device"));
-  }
-  if (options.threads < 0 || options.context_tokens < 0) {
-    return absl::InvalidArgumentError("threads and context_tokens must not be negative; 0 chooses for you");
-  }
-  return absl::OkStatus();
-}
-
-absl::StatusOr<std::unique_ptr<loader::ModelSource>> OpenSource(const std::string& path,
-                                                                const loader::OpenOptions& options) {
-  if (!path.empty()) return loader::Open(path, options);
-  const absl::Span<const std::byte> demo = DemoModelBytes();
-  if (demo.empty()) {
-    return absl::NotFoundError(
-        "this library was built without the demo model (examples/demo-model/demo.gguf); name a model");
-  }
-  return loader::OpenMemory(demo, "built-in demo model", options);
-}
-
-absl::StatusOr<std::shared_ptr<hal::Device>> OpenDevice(const LoadOptions& options) {
-  hal::HostServices::Options host;
-  host.threads = static_cast<uint32_t>(options.threads);
-  host.pin_cores = options.pin_threads;
-  host.log = options.on_log;
-  hal::DeviceRegistry::Options registry;
-  registry.host = hal::HostServices::Create(std::move(host));
-  registry.plugin_files = options.plugins;
-  return FromDevice(hal::DeviceRegistry::Discover(std::move(registry)).Open(options.devices[0]));
-}
+// The smallest engine that there could be: what does not even fit this is refused before weights are read.
+constexpr EngineOptions kLeast = {.max_tokens_in_flight = 1, .max_sequences = 1};
 
 ProgressFn ProgressOf(const LoadOptions& options) {
   if (!options.on_progress) return {};
@@ -74,28 +35,26 @@ int64_t StateBytesPerToken(const graph::Module& module) {
 
 absl::StatusOr<std::shared_ptr<const LoadedModel>> LoadedModel::Load(const std::string& path,
                                                                      const LoadOptions& options) {
-  CONCORD_RETURN_IF_ERROR(CheckOptions(options));
   auto model = std::shared_ptr<LoadedModel>(new LoadedModel);
   loader::OpenOptions open;
   open.progress = ProgressOf(options);
   CONCORD_ASSIGN_OR_RETURN(model->source_, OpenSource(path, open));
   model->info_.path = path;
   CONCORD_RETURN_IF_ERROR(model->Build(options));
-  CONCORD_ASSIGN_OR_RETURN(model->device_, OpenDevice(options));
-  CONCORD_RETURN_IF_ERROR(model->Compile(options));
+  CONCORD_ASSIGN_OR_RETURN(model->devices_, OpenDevices(options));
+  CONCORD_RETURN_IF_ERROR(model->Place(options));
   CONCORD_RETURN_IF_ERROR(model->LoadWeights(options));
   return model;
 }
 
 absl::StatusOr<std::shared_ptr<const LoadedModel>> LoadedModel::Load(std::unique_ptr<loader::ModelSource> source,
-                                                                     std::shared_ptr<hal::Device> device,
+                                                                     std::vector<std::shared_ptr<hal::Device>> devices,
                                                                      const LoadOptions& options) {
-  CONCORD_RETURN_IF_ERROR(CheckOptions(options));
   auto model = std::shared_ptr<LoadedModel>(new LoadedModel);
   model->source_ = std::move(source);
-  model->device_ = std::move(device);
+  model->devices_ = std::move(devices);
   CONCORD_RETURN_IF_ERROR(model->Build(options));
-  CONCORD_RETURN_IF_ERROR(model->Compile(options));
+  CONCORD_RETURN_IF_ERROR(model->Place(options));
   CONCORD_RETURN_IF_ERROR(model->LoadWeights(options));
   return model;
 }
@@ -109,33 +68,49 @@ absl::Status LoadedModel::Build(const LoadOptions& options) {
   } else {
     return tokenizer.status();
   }
-  models::BuildOptions build = {.kv_packing = options.kv_type, .block_tokens = kBlockTokens};
-  CONCORD_ASSIGN_OR_RETURN(build.context_tokens,
-                           ContextFor(options.context_tokens, models::MaxContext(*source_).value_or(0)));
-  CONCORD_ASSIGN_OR_RETURN(module_, models::BuildModule(*source_, build));
+  CONCORD_ASSIGN_OR_RETURN(ModelGraph built, BuildGraph(*source_, options));
+  module_ = std::move(built.module);
   info_.name = source_->name();
   info_.architecture = source_->architecture();
   info_.n_vocab = module_.n_vocab;
   info_.max_context_tokens = module_.max_context;
-  info_.context_tokens = build.context_tokens;
+  info_.context_tokens = built.context;
   info_.kv_bytes_per_token = StateBytesPerToken(module_);
   return absl::OkStatus();
 }
 
-absl::Status LoadedModel::LoadWeights(const LoadOptions& options) {
-  CONCORD_ASSIGN_OR_RETURN(weights_, Weights::Load(*source_, module_, *device_, ProgressOf(options)));
-  info_.device = device_->id();
-  info_.weight_bytes = weights_.mapped_bytes() + weights_.made_bytes();
+absl::Status LoadedModel::Place(const LoadOptions& options) {
+  std::vector<graph::DeviceModel> models;
+  if (HasChoice(devices_, options)) {
+    CONCORD_ASSIGN_OR_RETURN(models, MeasuredModels(devices_));
+  } else {
+    models = DescribedModels(devices_);
+  }
+  CONCORD_ASSIGN_OR_RETURN(const PlacementCase wanted,
+                           CaseOf(options, options.engine.value_or(kLeast), context_tokens()));
+  CONCORD_ASSIGN_OR_RETURN(Placed placed, PlaceOnDevices(*source_, module_, devices_, models, options, wanted));
+  parts_ = std::move(placed.compiled.parts);
+  moved_ = std::move(placed.compiled.moved);
+  CONCORD_RETURN_IF_ERROR(CheckMemory(*source_, parts_, devices_, models, wanted.capacities));
+  const auto log = [&](LogLevel level, absl::string_view text) { devices_[0]->instance().host().Log(level, text); };
+  if (!placed.remark.empty()) log(LogLevel::kInfo, placed.remark);
+  for (const MovedOp& moved : moved_) log(LogLevel::kWarning, MovedSentence(moved));
+  for (const auto& part : parts_) {
+    if (!part->decoded.empty()) log(LogLevel::kWarning, DecodedSentence(part->decoded, part->device->id()));
+  }
   return absl::OkStatus();
 }
 
-absl::Status LoadedModel::Compile(const LoadOptions& options) {
-  CONCORD_ASSIGN_OR_RETURN(CompiledModule compiled, CompileModule(&module_, *device_, options.compute));
-  lowered_.emplace(std::move(compiled.lowered));
-  arithmetic_ = std::move(compiled.arithmetic);
-  decoded_ = std::move(compiled.decoded);
-  if (!decoded_.empty()) device_->instance().host().Log(LogLevel::kWarning, DecodedSentence(decoded_, device_->id()));
-  program_ = std::move(compiled.program);
+absl::Status LoadedModel::LoadWeights(const LoadOptions& options) {
+  std::vector<std::shared_ptr<Weights>> weights;
+  for (const auto& device : devices_) weights.push_back(std::make_shared<Weights>(device));
+  Progress done{"reading weights", 0, source_->total_bytes()};
+  for (const std::unique_ptr<LoadedPart>& part : parts_) {
+    part->weights = weights[part->device_index];
+    CONCORD_RETURN_IF_ERROR(part->weights->Load(*source_, part->module, &done, ProgressOf(options)));
+  }
+  info_.device = absl::StrJoin(devices_, ", ", [](std::string* out, const auto& d) { absl::StrAppend(out, d->id()); });
+  for (const auto& w : weights) info_.weight_bytes += w->mapped_bytes() + w->made_bytes();
   return absl::OkStatus();
 }
 
