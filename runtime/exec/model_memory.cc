@@ -150,7 +150,6 @@ absl::Status ModelMemory::AddPart(size_t index, const graph::SymbolValues& symbo
                                   DeviceMemory* memory) const {
   const LoadedPart& part = *(*parts_)[index];
   const graph::Graph& graph = part.module.main;
-  const int64_t copies = part.device->info().has(CONCORD_DEVICE_HOST_MEMORY) ? slots : 2 * slots;
   for (const graph::StateGroup& group : part.module.state_groups) {
     for (const graph::ValueId id : group.states) {
       CONCORD_ASSIGN_OR_RETURN(const int64_t bytes, graph::ResolveBytes(graph.value(id).type, symbols));
@@ -159,7 +158,7 @@ absl::Status ModelMemory::AddPart(size_t index, const graph::SymbolValues& symbo
   }
   const auto crosses = [&](const ops::TensorType& type) -> absl::Status {
     CONCORD_ASSIGN_OR_RETURN(const int64_t bytes, graph::ResolveBytes(type, symbols));
-    memory->io += copies * bytes;
+    memory->io += slots * bytes;
     return absl::OkStatus();
   };
   for (const graph::NamedOutput& output : graph.outputs) {
@@ -190,8 +189,7 @@ absl::StatusOr<std::vector<DeviceMemory>> ModelMemory::For(const StepCapacities&
   }
   for (size_t d = 0; d < devices_.size(); ++d) {
     CONCORD_ASSIGN_OR_RETURN(const InputLayout layout, InputLayout::Of(PartsOn(d, parts), symbols));
-    const int64_t copies = devices_[d]->info().has(CONCORD_DEVICE_HOST_MEMORY) ? slots : 2 * slots;
-    memory[d].io += copies * static_cast<int64_t>(layout.total_bytes());
+    memory[d].io += slots * static_cast<int64_t>(layout.total_bytes());
   }
   return memory;
 }
