@@ -52,8 +52,8 @@ class Lane {
 
   std::shared_ptr<hal::Device> device_;
   hal::Chain compute_;
-  std::unique_ptr<hal::Chain> copies_;  // null: copies are part of compute_
-  uint64_t arrived_ = 0;                // of copies_: up to where submissions have to wait
+  std::unique_ptr<hal::Chain> copies_;               // null: copies are part of compute_
+  uint64_t arrived_ = 0;                             // of copies_: up to where submissions have to wait
   std::vector<std::unique_ptr<hal::Chain>> failed_;  // which work in the queues may still point to
   int64_t free_bytes_ = -1;                          // -1: unknown
   int64_t allocated_bytes_ = 0;

@@ -42,7 +42,7 @@ class StepRunner {
     Lane* lane = nullptr;
     std::vector<hal::Prepared> prepared;
     std::vector<concord_symbol_value> symbols;
-    std::vector<size_t> made, carried;  // in cuts_
+    std::vector<size_t> made, carried;      // in cuts_
     std::vector<concord_binding> bindings;  // the workspace
   };
   // A piece of a step on a part.
@@ -67,7 +67,7 @@ class StepRunner {
   void BeginAnew();
 
   std::shared_ptr<const LoadedModel> model_;
-  Lanes lanes_;  // by device
+  Lanes lanes_;                     // by device
   std::vector<StepInputs> inputs_;  // by device
   StepCuts cuts_;
   std::vector<std::vector<hal::Buffer>> states_;  // by part
@@ -77,9 +77,9 @@ class StepRunner {
   std::vector<std::unique_ptr<hal::StagedBuffer>> logits_;  // by slot
   uint64_t logit_row_bytes_ = 0;
 
-  std::vector<StepBatch> slices_;          // memory for pieces, by slot
-  std::vector<const StepBatch*> pieces_;   // of this step
-  std::vector<std::vector<Task>> tasks_;   // of this step, by slot and part
+  std::vector<StepBatch> slices_;           // memory for pieces, by slot
+  std::vector<const StepBatch*> pieces_;    // of this step
+  std::vector<std::vector<Task>> tasks_;    // of this step, by slot and part
   std::vector<std::vector<bool>> carried_;  // of this step, by slot: at cut * lanes + lane
   std::vector<float*> rows_;
 

@@ -14,9 +14,10 @@
 namespace concord::exec {
 
 // The weights of a model on one device: the parts of the model that run there share them. What the file holds as the
-// graph wants it is used where it lies (mapped, no copy); the rest (vectors that become f32, transposed matrices, tables
-// computed at load, matrices in a packing that the device does not take) is made here: kept where the device works on
-// host memory, else dropped as soon as the device has its copy, so that loading takes the memory of one tensor.
+// graph wants it is used where it lies (mapped, no copy); the rest (vectors that become f32, transposed matrices,
+// tables computed at load, matrices in a packing that the device does not take) is made here: kept where the device
+// works on host memory, else dropped as soon as the device has its copy, so that loading takes the memory of one
+// tensor.
 class Weights {
  public:
   explicit Weights(std::shared_ptr<const hal::Device> device) : device_(std::move(device)) {}
@@ -37,7 +38,9 @@ class Weights {
     hal::Constant constant;
   };
   // Parts may want one weight in several packings: as it is in the file, and decoded for an op that refuses that.
-  static std::string Key(const graph::Value& weight) { return absl::StrCat(weight.name, "/", weight.type.packing->name); }
+  static std::string Key(const graph::Value& weight) {
+    return absl::StrCat(weight.name, "/", weight.type.packing->name);
+  }
 
   std::shared_ptr<const hal::Device> device_;
   std::map<std::string, Stored> weights_;

@@ -25,8 +25,8 @@ class StagedBuffer {
   char* data() const { return data_; }              // what the host reads and writes
   bool in_place() const { return !twin_; }
 
-  // Gives the first `bytes` bytes, which the host has written, to the work that follows in `chain`, once `after` has been
-  // reached. The host leaves them alone until that has run.
+  // Gives the first `bytes` bytes, which the host has written, to the work that follows in `chain`, once `after` has
+  // been reached. The host leaves them alone until that has run.
   absl::Status ToDevice(uint64_t bytes, absl::Span<const concord_point> after, uint32_t queue_index,
                         Chain* chain) const;
   absl::Status ToDevice(uint64_t bytes, Chain* chain) const { return ToDevice(bytes, {}, 0, chain); }

@@ -6,8 +6,8 @@
 namespace concord::graph {
 namespace {
 
-using ::testing::HasSubstr;
 using testing::Bindings;
+using ::testing::HasSubstr;
 using testing::TinyLlama;
 
 // Every named result of `graph`, and every state under its name, when inputs of `given` have those values.
