@@ -114,4 +114,11 @@ class TraceScope {
   Tracer* const tracer_;
 };
 
+// What `body` returns; its time is a slice.
+template <typename Body>
+auto Traced(Tracer* tracer, const char* name, Body&& body) {
+  const TraceScope scope(tracer, name);
+  return body();
+}
+
 }  // namespace concord

@@ -79,7 +79,8 @@ LoadOptions ModelOptions::ToLoadOptions() const {
           .pin_threads = pin,
           .compute = compute,
           .kv_type = kv_type,
-          .context_tokens = context};
+          .context_tokens = context,
+          .trace = trace.trace()};
 }
 
 absl::StatusOr<hal::DeviceRegistry> FindDevices(const DeviceOptions& options, LogFn log) {

@@ -6,6 +6,7 @@
 #include "concord/concord.h"
 #include "runtime/cli/arguments.h"
 #include "runtime/cli/console.h"
+#include "runtime/cli/trace_option.h"
 #include "runtime/hal/device_registry.h"
 #include "runtime/loader/model_source.h"
 
@@ -28,6 +29,7 @@ struct ModelOptions : DeviceOptions {
   std::string kv_type = "f16";
   std::string compute = "fast";
   int64_t batch_tokens = 512;
+  TraceOption trace;  // declared by commands that run the model
 
   void DeclareModel(Arguments& args, bool required);
   void Declare(Arguments& args);

@@ -48,6 +48,7 @@ absl::StatusOr<std::shared_ptr<hal::Device>> OpenDevice(const LoadOptions& optio
   host.threads = static_cast<uint32_t>(options.threads);
   host.pin_cores = options.pin_threads;
   host.log = options.on_log;
+  host.tracer = options.trace.impl();
   hal::DeviceRegistry::Options registry;
   registry.host = hal::HostServices::Create(std::move(host));
   registry.plugin_files = options.plugins;
@@ -75,13 +76,16 @@ int64_t StateBytesPerToken(const graph::Module& module) {
 absl::StatusOr<std::shared_ptr<const LoadedModel>> LoadedModel::Load(const std::string& path,
                                                                      const LoadOptions& options) {
   CONCORD_RETURN_IF_ERROR(CheckOptions(options));
+  Tracer* const tracer = options.trace.impl().get();
+  if (tracer != nullptr) tracer->NameThread("loading");
+  const TraceScope scope(tracer, "load");
   auto model = std::shared_ptr<LoadedModel>(new LoadedModel);
   loader::OpenOptions open;
   open.progress = ProgressOf(options);
-  CONCORD_ASSIGN_OR_RETURN(model->source_, OpenSource(path, open));
+  CONCORD_ASSIGN_OR_RETURN(model->source_, Traced(tracer, "open file", [&] { return OpenSource(path, open); }));
   model->info_.path = path;
   CONCORD_RETURN_IF_ERROR(model->Build(options));
-  CONCORD_ASSIGN_OR_RETURN(model->device_, OpenDevice(options));
+  CONCORD_ASSIGN_OR_RETURN(model->device_, Traced(tracer, "open device", [&] { return OpenDevice(options); }));
   CONCORD_RETURN_IF_ERROR(model->Compile(options));
   CONCORD_RETURN_IF_ERROR(model->LoadWeights(options));
   return model;
@@ -102,6 +106,8 @@ absl::StatusOr<std::shared_ptr<const LoadedModel>> LoadedModel::Load(std::unique
 
 // Tokenizer and graph: what needs no device.
 absl::Status LoadedModel::Build(const LoadOptions& options) {
+  tracer_ = options.trace.impl();
+  const TraceScope scope(tracer_, "build graph and tokenizer");
   if (absl::StatusOr<std::unique_ptr<text::Tokenizer>> tokenizer = MakeTokenizer(*source_); tokenizer.ok()) {
     tokenizer_ = *std::move(tokenizer);
   } else if (absl::IsNotFound(tokenizer.status())) {
@@ -123,6 +129,7 @@ absl::Status LoadedModel::Build(const LoadOptions& options) {
 }
 
 absl::Status LoadedModel::LoadWeights(const LoadOptions& options) {
+  const TraceScope scope(tracer_, "read weights");
   CONCORD_ASSIGN_OR_RETURN(weights_, Weights::Load(*source_, module_, *device_, ProgressOf(options)));
   info_.device = device_->id();
   info_.weight_bytes = weights_.mapped_bytes() + weights_.made_bytes();
@@ -130,6 +137,7 @@ absl::Status LoadedModel::LoadWeights(const LoadOptions& options) {
 }
 
 absl::Status LoadedModel::Compile(const LoadOptions& options) {
+  const TraceScope scope(tracer_, "fuse and compile");
   CONCORD_ASSIGN_OR_RETURN(CompiledModule compiled, CompileModule(&module_, *device_, options.compute));
   lowered_.emplace(std::move(compiled.lowered));
   arithmetic_ = std::move(compiled.arithmetic);

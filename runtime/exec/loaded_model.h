@@ -42,6 +42,7 @@ class LoadedModel {
   const std::vector<std::string>& arithmetic() const { return arithmetic_; }  // by node of module().main
   const std::vector<DecodedWeight>& decoded() const { return decoded_; }
   const loader::ModelSource& source() const { return *source_; }
+  Tracer* tracer() const { return tracer_.get(); }  // null: tracing is off
 
  private:
   absl::Status Build(const LoadOptions& options);
@@ -52,6 +53,7 @@ class LoadedModel {
   std::unique_ptr<loader::ModelSource> source_;
   std::unique_ptr<text::Tokenizer> tokenizer_;
   absl::Status tokenizer_status_;
+  std::shared_ptr<Tracer> tracer_;
   ModelInfo info_;
   graph::Module module_;
   std::optional<graph::LoweredProgram> lowered_;

@@ -8,6 +8,7 @@
 
 #include "runtime/base/border_type.h"
 #include "runtime/base/checked.h"
+#include "runtime/base/intern.h"
 #include "runtime/exec/from_device.h"
 #include "runtime/loader/parallel.h"
 
@@ -178,6 +179,8 @@ absl::StatusOr<Weights> Weights::Load(const loader::ModelSource& source, const g
   Progress state{"reading weights", 0, source.total_bytes()};
   for (const graph::Weight& weight : module.weights) {
     const graph::Value& value = module.main.value(weight.value);
+    TraceScope scope(device.tracer(), "weight");
+    if (device.tracer() != nullptr) scope.slice.scope = Intern(value.name);
     CONCORD_ASSIGN_OR_RETURN(Piece piece, PieceOf(source, weight.source, value.type));
     const bool made = !piece.made.empty();
     concord_constant_desc desc = DescribeConstant(value.type, value.name, piece.data, piece.size_bytes);
@@ -185,6 +188,7 @@ absl::StatusOr<Weights> Weights::Load(const loader::ModelSource& source, const g
     CONCORD_ASSIGN_OR_RETURN(weights.constants_[weight.value], FromDevice(device.CreateConstant(desc)));
     (made || !host_memory ? weights.made_bytes_ : weights.mapped_bytes_) += piece.size_bytes;
     if (made && host_memory) weights.made_.push_back(std::move(piece.made));  // what `data` points to stays
+    scope.slice.bytes = piece.size_bytes;
     state.done_bytes += piece.file_bytes;
     if (progress) progress(state);
   }
