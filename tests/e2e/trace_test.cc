@@ -3,7 +3,9 @@
 #include <gtest/gtest.h>
 #include <sys/resource.h>
 
+#include <cmath>
 #include <csignal>
+#include <cstdlib>
 #include <filesystem>
 #include <map>
 #include <nlohmann/json.hpp>
@@ -187,6 +189,21 @@ TEST(TraceFile, OfBenchAndPerplexity) {
   const Tracks scored = Read(path);
   ExpectNested(scored);
   EXPECT_FALSE(Named(scored.at("host/engine"), "score").empty());
+}
+
+TEST(TraceFile, CanBeDrawn) {
+  if (std::system("python3 -c ''") != 0) GTEST_SKIP() << "no python3";
+  const std::string path = Scratch("trace.json"), picture = Scratch("trace.svg");
+  ASSERT_EQ(RunModel({"-p", "Once", "--temperature", "0", "-n", "3", "--trace", path}).exit_code, 0);
+  const std::string draw = std::string("python3 ") + CONCORD_SOURCE_DIR + "/examples/trace/draw_trace.py " + path;
+  for (const char* window : {"", " --steps 2:3", " --from 0 --to 2.5"}) {
+    ASSERT_EQ(std::system((draw + window + " -o " + picture).c_str()), 0) << window;
+    const std::string parse = "python3 -c 'import sys, xml.dom.minidom; xml.dom.minidom.parse(sys.argv[1])' " + picture;
+    EXPECT_EQ(std::system(parse.c_str()), 0) << window;
+  }
+  EXPECT_THAT(ReadFile(picture), HasSubstr("loading"));
+  EXPECT_NE(std::system((draw + " --steps 9 -o " + picture + " 2> " + Scratch("err")).c_str()), 0);
+  EXPECT_THAT(ReadFile(Scratch("err")), HasSubstr("the trace has 3 steps"));
 }
 
 TEST(TraceFile, ThatCannotBeWrittenEndsTheProgramBeforeItLoads) {
