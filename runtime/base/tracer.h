@@ -18,7 +18,7 @@ namespace concord {
 // A stretch of time on a track. Strings are literals or interned; what is 0 or null is not shown.
 struct TraceSlice {
   const char* name = "";
-  const char* scope = nullptr;       // of an op: where in the model ("layers.3.mlp"); of a weight: its name
+  const char* scope = nullptr;       // of an op: where in the model ("layers.3.mlp"); of a wait: the device's name
   const char* arithmetic = nullptr;  // of an op
   uint64_t begin_ns = 0;
   uint64_t end_ns = 0;

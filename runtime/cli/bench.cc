@@ -153,16 +153,18 @@ class Bench : public Command {
   // The work of a prompt, and the bytes that a step of decoding has to move; half of the tokens are there on average.
   absl::Status ComputeCosts(const Model& model) {
     const exec::LoadedModel& loaded = *model.impl()->loaded;
-    const graph::Graph& graph = loaded.module().main;
     const int64_t blocks = (model_.context + loaded.block_tokens() - 1) / loaded.block_tokens();
     const exec::StepCapacities prompt = {batch_ * n_prefill_, batch_, batch_, batch_ * blocks, blocks};
     const exec::StepCapacities token = {batch_, batch_, batch_, batch_ * blocks, blocks};
-    CONCORD_ASSIGN_OR_RETURN(const graph::GraphCost prefill,
-                             graph::ComputeCost(graph, prompt.symbols(), std::max<int64_t>(1, n_prefill_ / 2)));
-    CONCORD_ASSIGN_OR_RETURN(const graph::GraphCost decode,
-                             graph::ComputeCost(graph, token.symbols(), 1 + n_decode_ / 2));
-    ops_per_prefill_token_ = n_prefill_ > 0 ? prefill.total.flops / static_cast<double>(batch_ * n_prefill_) : 0;
-    bytes_per_decode_step_ = decode.total.weight_bytes + decode.total.state_bytes;
+    for (const auto& part : loaded.parts()) {
+      const graph::Graph& graph = part->module.main;
+      CONCORD_ASSIGN_OR_RETURN(const graph::GraphCost prefill,
+                               graph::ComputeCost(graph, prompt.symbols(), std::max<int64_t>(1, n_prefill_ / 2)));
+      CONCORD_ASSIGN_OR_RETURN(const graph::GraphCost decode,
+                               graph::ComputeCost(graph, token.symbols(), 1 + n_decode_ / 2));
+      if (n_prefill_ > 0) ops_per_prefill_token_ += prefill.total.flops / static_cast<double>(batch_ * n_prefill_);
+      bytes_per_decode_step_ += decode.total.weight_bytes + decode.total.state_bytes;
+    }
     return absl::OkStatus();
   }
 

@@ -5,10 +5,13 @@
 #include <cerrno>
 #include <cstring>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
+#include "absl/strings/str_split.h"
 #include "runtime/cli/exit_code.h"
 #include "runtime/cli/own_plugins.h"
 #include "runtime/exec/demo_model.h"
+#include "runtime/graph/placement.h"
 
 namespace concord::cli {
 namespace {
@@ -35,7 +38,8 @@ absl::StatusOr<std::string> ReadAll(int fd, const std::string& what) {
 absl::Status LoadError(const ModelOptions& options, absl::Status status) {
   if (absl::IsUnavailable(status)) {
     CONCORD_ASSIGN_OR_RETURN(const hal::DeviceRegistry registry, FindDevices(options));
-    if (registry.Find(options.device) == nullptr) {
+    for (const std::string& name : options.AllNames()) {
+      if (registry.Find(name) != nullptr) continue;
       return DeviceError(absl::StrCat(status.message(), "; run-model doctor says more"));
     }
   }
@@ -56,12 +60,31 @@ void DeviceOptions::Declare(Arguments& args) {
   args.Flag("--pin", &pin, "bind each CPU thread to a core");
 }
 
+std::vector<std::string> DeviceOptions::DeviceNames() const {
+  if (!place.empty() && device == DeviceOptions().device) return {};
+  std::vector<std::string> names = absl::StrSplit(device, ',');
+  for (std::string& name : names) absl::StripAsciiWhitespace(&name);
+  return names;
+}
+
+std::vector<std::string> DeviceOptions::AllNames() const {
+  std::vector<std::string> names = DeviceNames();
+  // A text that does not parse is reported where the model is loaded.
+  for (const graph::PlaceRule& rule : graph::ParsePlacement(place).value_or(std::vector<graph::PlaceRule>())) {
+    names.push_back(rule.device);
+  }
+  return names;
+}
+
 void ModelOptions::DeclareModel(Arguments& args, bool required) {
   args.Positional("MODEL", &model, required ? kModelHelp : kModelOrDemoHelp, required);
 }
 
 void ModelOptions::Declare(Arguments& args) {
   DeviceOptions::Declare(args);
+  args.Value("--place", "RULES", &place,
+             "which part runs where: \"layers 0-7=vulkan:0; output=cpu; *=opencl:0\"; WHAT is layers N or N-M, embed, "
+             "output, experts or *");
   args.Group("Model");
   args.Value("--context", "TOKENS", &context,
              "tokens that prompt and answer may have; 0: the model's own, at most 8192")
@@ -73,7 +96,8 @@ void ModelOptions::Declare(Arguments& args) {
 }
 
 LoadOptions ModelOptions::ToLoadOptions() const {
-  return {.devices = {device},
+  return {.devices = DeviceNames(),
+          .place = place,
           .plugins = PluginFiles(*this),
           .threads = threads,
           .pin_threads = pin,

@@ -14,13 +14,16 @@ namespace concord::cli {
 
 // "cpu:0" and what else says where and how a model runs: the same words in every command.
 struct DeviceOptions {
-  std::string device = "cpu";
+  std::string device = "cpu";  // or several: "vulkan:0,cpu"
+  std::string place;           // which part of a model runs where; declared by the commands that run models
   std::vector<std::string> plugins;
   std::string search_path;  // folders whose plugins are all opened, before those of CONCORD_PLUGIN_PATH
   int threads = 0;
   bool pin = false;
 
   void Declare(Arguments& args);
+  std::vector<std::string> DeviceNames() const;  // of --device; empty where --place says it all
+  std::vector<std::string> AllNames() const;     // and those of --place
 };
 
 struct ModelOptions : DeviceOptions {

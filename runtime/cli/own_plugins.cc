@@ -23,16 +23,20 @@ std::string OwnPluginFolder() {
 
 std::vector<std::string> PluginFiles(const DeviceOptions& options) {
   std::vector<std::string> files = options.plugins;
-  const std::string name = options.device.substr(0, options.device.find(':'));
   const auto linked = hal::LinkedPlugins();
-  const std::string file = absl::StrCat("libconcord_backend_", name, ".so"), folder = OwnPluginFolder();
-  const bool known =
-      std::any_of(linked.begin(), linked.end(), [&](const auto& l) { return name == l.name; }) ||
-      std::any_of(files.begin(), files.end(), [&](const std::string& f) { return absl::EndsWith(f, file); });
-  std::error_code error;
-  if (known || folder.empty() || name.find('/') != std::string::npos) return files;
-  const std::filesystem::path own = std::filesystem::path(folder) / file;
-  if (std::filesystem::is_regular_file(own, error)) files.push_back(own.string());
+  const std::string folder = OwnPluginFolder();
+  if (folder.empty()) return files;
+  for (std::string name : options.AllNames()) {
+    name.resize(std::min(name.size(), name.find(':')));
+    const std::string file = absl::StrCat("libconcord_backend_", name, ".so");
+    const bool known =
+        std::any_of(linked.begin(), linked.end(), [&](const auto& l) { return name == l.name; }) ||
+        std::any_of(files.begin(), files.end(), [&](const std::string& f) { return absl::EndsWith(f, file); });
+    if (known || name.find('/') != std::string::npos) continue;
+    std::error_code error;
+    const std::filesystem::path own = std::filesystem::path(folder) / file;
+    if (std::filesystem::is_regular_file(own, error)) files.push_back(own.string());
+  }
   return files;
 }
 

@@ -102,4 +102,25 @@ absl::StatusOr<CompiledModule> CompileModule(graph::Module* module, const hal::D
   return CompiledModule{std::move(lowered), std::move(choice.words), std::move(decoded), std::move(program)};
 }
 
+std::optional<std::string> WhyRefused(const Graph& graph, int32_t node, const hal::Device& device,
+                                      const std::string& compute) {
+  const bool fast = compute == "fast";
+  Graph alone = graph::ExtractNode(graph, graph.nodes[node]);
+  const absl::StatusOr<Choice> choice = ChooseArithmetic(device, alone, fast);
+  if (!choice.ok()) return std::string(choice.status().message());
+  if (choice->refusals.empty()) return std::nullopt;
+  const std::string& reason = choice->refusals.front().reason;
+  const TakesNode takes = [&](const Graph& candidate) { return Takes(device, candidate, fast); };
+  std::vector<DecodedWeight> decoded;
+  if (DecodeWeightsOf(0, reason, takes, &alone, &decoded)) return std::nullopt;
+  // A fused op that came with the model is taken apart where the device wants it so.
+  graph::Module parts{.main = std::move(alone)};
+  const absl::StatusOr<int> taken_apart = graph::Unfuse([](const Graph&, int32_t) { return false; }, &parts);
+  if (!taken_apart.ok() || *taken_apart == 0) return reason;
+  for (size_t n = 0; n < parts.main.nodes.size(); ++n) {
+    if (WhyRefused(parts.main, static_cast<int32_t>(n), device, compute)) return reason;
+  }
+  return std::nullopt;
+}
+
 }  // namespace concord::exec

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -24,5 +25,10 @@ struct CompiledModule {
 // is. Unavailable, naming op, device and reason, where the device cannot compute something.
 absl::StatusOr<CompiledModule> CompileModule(graph::Module* module, const hal::Device& device,
                                              const std::string& compute);
+
+// Why the device cannot compute a node, in any arithmetic that `compute` allows and with its weights decoded; nothing
+// when it can.
+std::optional<std::string> WhyRefused(const graph::Graph& graph, int32_t node, const hal::Device& device,
+                                      const std::string& compute);
 
 }  // namespace concord::exec

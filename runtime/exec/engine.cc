@@ -209,6 +209,7 @@ void EngineCore::Step() {
   ++stats_.steps;
   stats_.tokens += static_cast<int64_t>(batch_.tokens.size());
   stats_.prepares = runner_->prepares();
+  stats_.off_device_seconds = runner_->off_device_seconds();
   computed = std::max(computed, planned);
   stats_.device_seconds += Seconds(computed - planned);
   stats_.host_seconds += Seconds(planned - begin) + Seconds(std::chrono::steady_clock::now() - computed);
@@ -232,7 +233,8 @@ absl::Status EngineCore::RunScore(const ScoreJob& job) {
     for (int64_t r = 0; r < count; ++r) batch_.output_rows.push_back(static_cast<int32_t>(r));
     CONCORD_RETURN_IF_ERROR(Traced(model_->tracer(), "score", [&] { return runner_->Run(batch_); }));
     DrainTrace();
-    if (!(*job.on_rows)(first, count, runner_->logits())) return absl::OkStatus();
+    // Too few tokens to be cut: their logits lie one after the other.
+    if (!(*job.on_rows)(first, count, runner_->logits()[0])) return absl::OkStatus();
     std::lock_guard<std::mutex> lock(mutex_);
     if (stopping_) return absl::CancelledError("the engine was stopped");
   }

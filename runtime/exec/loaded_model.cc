@@ -1,14 +1,13 @@
 #include "runtime/exec/loaded_model.h"
 
 #include <algorithm>
-#include <mutex>
 
+#include "absl/strings/str_join.h"
 #include "runtime/exec/capacities.h"
 #include "runtime/exec/compile.h"
 #include "runtime/exec/demo_model.h"
-#include "runtime/exec/from_device.h"
+#include "runtime/exec/devices.h"
 #include "runtime/exec/tokenizer_source.h"
-#include "runtime/hal/device_registry.h"
 #include "runtime/models/model.h"
 
 namespace concord::exec {
@@ -21,10 +20,6 @@ absl::Status CheckOptions(const LoadOptions& options) {
   }
   if (options.compute != "fast" && options.compute != "exact") {
     return absl::InvalidArgumentError(absl::StrCat("compute is '", options.compute, "', want fast or exact"));
-  }
-  if (options.devices.size() != 1) {
-    return absl::UnimplementedError(
-        absl::StrCat(options.devices.size(), " devices are named; one model runs on one device"));
   }
   if (options.threads < 0 || options.context_tokens < 0) {
     return absl::InvalidArgumentError("threads and context_tokens must not be negative; 0 chooses for you");
@@ -43,21 +38,13 @@ absl::StatusOr<std::unique_ptr<loader::ModelSource>> OpenSource(const std::strin
   return loader::OpenMemory(demo, "built-in demo model", options);
 }
 
-absl::StatusOr<std::shared_ptr<hal::Device>> OpenDevice(const LoadOptions& options) {
-  hal::HostServices::Options host;
-  host.threads = static_cast<uint32_t>(options.threads);
-  host.pin_cores = options.pin_threads;
-  host.log = options.on_log;
-  host.tracer = options.trace.impl();
-  hal::DeviceRegistry::Options registry;
-  registry.host = hal::HostServices::Create(std::move(host));
-  registry.plugin_files = options.plugins;
-  return FromDevice(hal::DeviceRegistry::Discover(std::move(registry)).Open(options.devices[0]));
-}
-
 ProgressFn ProgressOf(const LoadOptions& options) {
   if (!options.on_progress) return {};
   return [report = options.on_progress](const Progress& p) { report({p.stage, p.done_bytes, p.total_bytes}); };
+}
+
+void Warn(const hal::Device& device, absl::string_view message) {
+  device.instance().host().Log(LogLevel::kWarning, message);
 }
 
 int64_t StateBytesPerToken(const graph::Module& module) {
@@ -85,21 +72,21 @@ absl::StatusOr<std::shared_ptr<const LoadedModel>> LoadedModel::Load(const std::
   CONCORD_ASSIGN_OR_RETURN(model->source_, Traced(tracer, "open file", [&] { return OpenSource(path, open); }));
   model->info_.path = path;
   CONCORD_RETURN_IF_ERROR(model->Build(options));
-  CONCORD_ASSIGN_OR_RETURN(model->device_, Traced(tracer, "open device", [&] { return OpenDevice(options); }));
-  CONCORD_RETURN_IF_ERROR(model->Compile(options));
+  CONCORD_ASSIGN_OR_RETURN(model->devices_, Traced(tracer, "open devices", [&] { return OpenDevices(options); }));
+  CONCORD_RETURN_IF_ERROR(model->Place(options));
   CONCORD_RETURN_IF_ERROR(model->LoadWeights(options));
   return model;
 }
 
 absl::StatusOr<std::shared_ptr<const LoadedModel>> LoadedModel::Load(std::unique_ptr<loader::ModelSource> source,
-                                                                     std::shared_ptr<hal::Device> device,
+                                                                     std::vector<std::shared_ptr<hal::Device>> devices,
                                                                      const LoadOptions& options) {
   CONCORD_RETURN_IF_ERROR(CheckOptions(options));
   auto model = std::shared_ptr<LoadedModel>(new LoadedModel);
   model->source_ = std::move(source);
-  model->device_ = std::move(device);
+  model->devices_ = std::move(devices);
   CONCORD_RETURN_IF_ERROR(model->Build(options));
-  CONCORD_RETURN_IF_ERROR(model->Compile(options));
+  CONCORD_RETURN_IF_ERROR(model->Place(options));
   CONCORD_RETURN_IF_ERROR(model->LoadWeights(options));
   return model;
 }
@@ -128,22 +115,30 @@ absl::Status LoadedModel::Build(const LoadOptions& options) {
   return absl::OkStatus();
 }
 
-absl::Status LoadedModel::LoadWeights(const LoadOptions& options) {
-  const TraceScope scope(tracer_, "read weights");
-  CONCORD_ASSIGN_OR_RETURN(weights_, Weights::Load(*source_, module_, *device_, ProgressOf(options)));
-  info_.device = device_->id();
-  info_.weight_bytes = weights_.mapped_bytes() + weights_.made_bytes();
+absl::Status LoadedModel::Place(const LoadOptions& options) {
+  const TraceScope scope(tracer_, "place, fuse and compile");
+  CONCORD_ASSIGN_OR_RETURN(std::vector<int32_t> wished, WishedDevices(module_, devices_, options));
+  CONCORD_ASSIGN_OR_RETURN(CompiledParts compiled, CompileParts(module_, devices_, std::move(wished), options.compute));
+  parts_ = std::move(compiled.parts);
+  moved_ = std::move(compiled.moved);
+  for (const MovedOp& moved : moved_) Warn(*devices_[0], MovedSentence(moved));
+  for (const auto& part : parts_) {
+    if (!part->decoded.empty()) Warn(*part->device, DecodedSentence(part->decoded, part->device->id()));
+  }
   return absl::OkStatus();
 }
 
-absl::Status LoadedModel::Compile(const LoadOptions& options) {
-  const TraceScope scope(tracer_, "fuse and compile");
-  CONCORD_ASSIGN_OR_RETURN(CompiledModule compiled, CompileModule(&module_, *device_, options.compute));
-  lowered_.emplace(std::move(compiled.lowered));
-  arithmetic_ = std::move(compiled.arithmetic);
-  decoded_ = std::move(compiled.decoded);
-  if (!decoded_.empty()) device_->instance().host().Log(LogLevel::kWarning, DecodedSentence(decoded_, device_->id()));
-  program_ = std::move(compiled.program);
+absl::Status LoadedModel::LoadWeights(const LoadOptions& options) {
+  const TraceScope scope(tracer_, "read weights");
+  std::vector<std::shared_ptr<Weights>> weights;
+  for (const auto& device : devices_) weights.push_back(std::make_shared<Weights>(device));
+  Progress done{"reading weights", 0, source_->total_bytes()};
+  for (const std::unique_ptr<LoadedPart>& part : parts_) {
+    part->weights = weights[part->device_index];
+    CONCORD_RETURN_IF_ERROR(part->weights->Load(*source_, part->module, &done, ProgressOf(options)));
+  }
+  info_.device = absl::StrJoin(devices_, ", ", [](std::string* out, const auto& d) { absl::StrAppend(out, d->id()); });
+  for (const auto& w : weights) info_.weight_bytes += w->mapped_bytes() + w->made_bytes();
   return absl::OkStatus();
 }
 

@@ -6,11 +6,10 @@
 #include <vector>
 
 #include "concord/concord.h"
-#include "runtime/exec/decoded_weights.h"
-#include "runtime/exec/weights.h"
-#include "runtime/graph/lower.h"
+#include "runtime/exec/loaded_part.h"
+#include "runtime/exec/placed_module.h"
+#include "runtime/graph/module.h"
 #include "runtime/hal/device.h"
-#include "runtime/hal/program.h"
 #include "runtime/loader/model_source.h"
 #include "runtime/text/tokenizer.h"
 
@@ -21,9 +20,9 @@ namespace concord::exec {
 class LoadedModel {
  public:
   static absl::StatusOr<std::shared_ptr<const LoadedModel>> Load(const std::string& path, const LoadOptions& options);
-  // A source that is open already, on a device that is open already: of `options`, what names devices is not read.
+  // A source that is open already, on devices that are open already: of `options`, what names devices is not read.
   static absl::StatusOr<std::shared_ptr<const LoadedModel>> Load(std::unique_ptr<loader::ModelSource> source,
-                                                                 std::shared_ptr<hal::Device> device,
+                                                                 std::vector<std::shared_ptr<hal::Device>> devices,
                                                                  const LoadOptions& options);
 
   const ModelInfo& info() const { return info_; }
@@ -34,34 +33,29 @@ class LoadedModel {
   absl::StatusOr<std::vector<int32_t>> Tokenize(absl::string_view text, std::optional<bool> add_bos,
                                                 bool parse_special) const;
 
-  const graph::Module& module() const { return module_; }
-  const hal::Device& device() const { return *device_; }
-  const Weights& weights() const { return weights_; }
-  const graph::LoweredProgram& lowered() const { return *lowered_; }
-  const hal::Program& program() const { return program_; }
-  const std::vector<std::string>& arithmetic() const { return arithmetic_; }  // by node of module().main
-  const std::vector<DecodedWeight>& decoded() const { return decoded_; }
+  const graph::Module& module() const { return module_; }  // as the model was built, before any device was asked
+  const std::vector<std::shared_ptr<hal::Device>>& devices() const { return devices_; }
+  const hal::Device& device() const { return *devices_[0]; }
+  const Parts& parts() const { return parts_; }
+  const std::vector<MovedOp>& moved() const { return moved_; }
   const loader::ModelSource& source() const { return *source_; }
   Tracer* tracer() const { return tracer_.get(); }  // null: tracing is off
 
  private:
   absl::Status Build(const LoadOptions& options);
-  absl::Status Compile(const LoadOptions& options);
+  absl::Status Place(const LoadOptions& options);
   absl::Status LoadWeights(const LoadOptions& options);
 
-  // Destroyed from the bottom up: the program and the constants before the device, all before the file.
+  // Destroyed from the bottom up: programs and constants before the devices, all before the file.
   std::unique_ptr<loader::ModelSource> source_;
   std::unique_ptr<text::Tokenizer> tokenizer_;
   absl::Status tokenizer_status_;
   std::shared_ptr<Tracer> tracer_;
   ModelInfo info_;
   graph::Module module_;
-  std::optional<graph::LoweredProgram> lowered_;
-  std::vector<std::string> arithmetic_;
-  std::vector<DecodedWeight> decoded_;
-  std::shared_ptr<hal::Device> device_;
-  Weights weights_;
-  hal::Program program_;
+  std::vector<std::shared_ptr<hal::Device>> devices_;
+  Parts parts_;
+  std::vector<MovedOp> moved_;
 };
 
 }  // namespace concord::exec

@@ -96,11 +96,11 @@ bool Scheduler::Plan(StepBatch* batch) {
   return !step_.empty();
 }
 
-void Scheduler::Finish(float* logits, int64_t n_vocab) {
+void Scheduler::Finish(absl::Span<float* const> logits, int64_t n_vocab) {
   for (const Share& share : step_) {
     share.sequence->n_computed += share.count;
     if (share.output_row < 0) continue;
-    if (share.sequence->Advance({logits + share.output_row * n_vocab, static_cast<size_t>(n_vocab)})) continue;
+    if (share.sequence->Advance({logits[share.output_row], static_cast<size_t>(n_vocab)})) continue;
     ReleaseBlocks(share.sequence);
     running_.remove_if([&](const std::unique_ptr<Sequence>& s) { return s.get() == share.sequence; });
   }

@@ -5,6 +5,7 @@
 #include <memory>
 #include <vector>
 
+#include "absl/types/span.h"
 #include "runtime/exec/block_pool.h"
 #include "runtime/exec/sequence.h"
 #include "runtime/exec/step_batch.h"
@@ -31,8 +32,8 @@ class Scheduler {
 
   // Fills `batch` with the next step; false when there is nothing to do. Ends cancelled sequences.
   bool Plan(StepBatch* batch);
-  // Takes up the results of the step that Plan made: logits of output row r at logits + r * n_vocab.
-  void Finish(float* logits, int64_t n_vocab);
+  // Takes up the results of the step that Plan made: the logits of each output row.
+  void Finish(absl::Span<float* const> logits, int64_t n_vocab);
   // Ends every sequence: the device failed, or the engine stops.
   void FailAll(const absl::Status& status, FinishReason reason);
 

@@ -1,65 +1,92 @@
 #pragma once
 
+#include <chrono>
 #include <memory>
 #include <vector>
 
 #include "runtime/exec/capacities.h"
+#include "runtime/exec/lane.h"
 #include "runtime/exec/loaded_model.h"
 #include "runtime/exec/step_batch.h"
-#include "runtime/hal/staged_buffer.h"
+#include "runtime/exec/step_cuts.h"
+#include "runtime/exec/step_inputs.h"
 
 namespace concord::exec {
 
-// Runs steps of a model on its device: owns the KV state, the input and output memory and the prepared program.
-// A step is inputs in, program, logits out: one chain that the device runs by itself and the host waits for once.
-// One thread at a time. After Create nothing is prepared or allocated again.
+// Runs steps of a model on its devices: owns the KV state, the input and output memory and the prepared programs.
+// On one device a step is inputs in, program, logits out: one chain that the device runs by itself and the host waits
+// for once. Over several, the host carries what parts pass to each other; a long step goes through in pieces, so that
+// all of them work at once where they can. One thread. After Create nothing is prepared or allocated again.
 class StepRunner {
  public:
   static absl::StatusOr<std::unique_ptr<StepRunner>> Create(std::shared_ptr<const LoadedModel> model,
                                                             const StepCapacities& capacities);
 
-  // Computes the step and waits for it. The logits of output row r are at logits() + r * n_vocab until the next step.
+  // Computes the step and waits for it.
   absl::Status Run(const StepBatch& batch);
-  float* logits() const { return reinterpret_cast<float*>(logits_->data()); }
+  // The logits of each output row of the step before, [n_vocab]; may be written. Those of one piece lie one after the
+  // other: all of them where the step has less than 2 * kMinMicroTokens tokens.
+  absl::Span<float* const> logits() const { return rows_; }
 
   int64_t prepares() const { return prepares_; }
   int64_t state_bytes() const { return state_bytes_; }
-  int64_t workspace_bytes() const { return workspace_bytes_; }
+  int64_t workspace_bytes() const;
+  // Time that ops took on devices that were not wished for them, because those refused them.
+  double off_device_seconds() const { return off_device_seconds_; }
 
  private:
-  struct Input {
-    const std::vector<int32_t> StepBatch::*field;
-    uint32_t slot;
-    uint64_t padded_bytes;
-    uint64_t offset_bytes;
+  using Clock = std::chrono::steady_clock;
+  // A part, prepared for each slot.
+  struct Part {
+    const LoadedPart* loaded = nullptr;
+    Lane* lane = nullptr;
+    std::vector<hal::Prepared> prepared;
+    std::vector<concord_symbol_value> symbols;
+    std::vector<size_t> made, carried;      // in cuts_
+    std::vector<concord_binding> bindings;  // the workspace
+  };
+  // A piece of a step on a part.
+  struct Task {
+    Lane::Moment moment;
+    Clock::time_point begin;
+    bool ended = false;
   };
   StepRunner() = default;
-  // Refuses what does not fit into what was free when this began.
-  absl::StatusOr<hal::Buffer> Allocate(int64_t bytes, absl::string_view what);
-  absl::Status MakeState(const StepCapacities& capacities);
-  absl::Status MakeInputs(const StepCapacities& capacities);
-  absl::Status Prepare(const StepCapacities& capacities);
-  void SetSymbols(const StepBatch& batch);
-  uint64_t PackInputs(const StepBatch& batch);
-  absl::Status BeginAnew();
-  absl::Status Enqueue(uint64_t input_bytes, uint64_t logit_bytes);
+  absl::Status MakeStates(const StepCapacities& capacities);
+  absl::Status PreparePart(const StepCapacities& capacities, size_t part);
+  absl::Status MakeLogits(const StepCapacities& capacities);
+  absl::Status MakeWorkspaces();
+
+  void Divide(const StepBatch& batch);
+  absl::Status RunPieces();
+  absl::Status RunTask(size_t slot, size_t part);
+  absl::Status Carry(size_t cut, size_t slot, size_t part);
+  absl::Status WaitFor(size_t slot, size_t part);
+  absl::Status Arrived();
+  absl::Status Named(absl::Status status, const Lane& lane) const;
+  void BeginAnew();
 
   std::shared_ptr<const LoadedModel> model_;
-  hal::Prepared prepared_;
-  hal::Chain chain_;
-  std::vector<hal::Chain> failed_;  // which work in the queue may still point to
-  std::vector<hal::Buffer> states_;
-  hal::Buffer workspace_;
-  std::unique_ptr<hal::StagedBuffer> inputs_, logits_;
-  std::vector<Input> input_fields_;  // in the order in which they are packed
+  Lanes lanes_;                     // by device
+  std::vector<StepInputs> inputs_;  // by device
+  StepCuts cuts_;
+  std::vector<std::vector<hal::Buffer>> states_;  // by part
+  std::vector<hal::Buffer> workspaces_;           // by device
+  std::vector<Part> parts_;                       // before what they bind is destroyed
+  size_t logits_part_ = 0;
+  std::vector<std::unique_ptr<hal::StagedBuffer>> logits_;  // by slot
   uint64_t logit_row_bytes_ = 0;
-  std::vector<concord_symbol_value> symbols_;
-  std::vector<concord_binding> bindings_;  // the workspace
+
+  std::vector<StepBatch> slices_;           // memory for pieces, by slot
+  std::vector<const StepBatch*> pieces_;    // of this step
+  std::vector<std::vector<Task>> tasks_;    // of this step, by slot and part
+  std::vector<std::vector<bool>> carried_;  // of this step, by slot: at cut * lanes + lane
+  std::vector<float*> rows_;
+
+  int64_t slots_ = 1;
   int64_t prepares_ = 0;
   int64_t state_bytes_ = 0;
-  int64_t workspace_bytes_ = 0;
-  int64_t free_bytes_ = -1;  // -1: unknown
-  int64_t allocated_bytes_ = 0;
+  double off_device_seconds_ = 0;
 };
 
 }  // namespace concord::exec

@@ -171,28 +171,28 @@ absl::Status CheckFinite(const std::string& name, const packing::Packing& packin
   return absl::OkStatus();
 }
 
-absl::StatusOr<Weights> Weights::Load(const loader::ModelSource& source, const graph::Module& module,
-                                      const hal::Device& device, const ProgressFn& progress) {
-  Weights weights;
-  weights.constants_.resize(module.main.values.size());
-  const bool host_memory = device.info().has(CONCORD_DEVICE_HOST_MEMORY);
-  Progress state{"reading weights", 0, source.total_bytes()};
+absl::Status Weights::Load(const loader::ModelSource& source, const graph::Module& module, Progress* done,
+                           const ProgressFn& progress) {
+  const bool host_memory = device_->info().has(CONCORD_DEVICE_HOST_MEMORY);
   for (const graph::Weight& weight : module.weights) {
     const graph::Value& value = module.main.value(weight.value);
-    TraceScope scope(device.tracer(), "weight");
-    if (device.tracer() != nullptr) scope.slice.scope = Intern(value.name);
+    if (weights_.count(Key(value)) > 0) continue;
+    TraceScope scope(device_->tracer(), "weight");
+    if (device_->tracer() != nullptr) scope.slice.scope = Intern(value.name);
     CONCORD_ASSIGN_OR_RETURN(Piece piece, PieceOf(source, weight.source, value.type));
     const bool made = !piece.made.empty();
     concord_constant_desc desc = DescribeConstant(value.type, value.name, piece.data, piece.size_bytes);
     if (made && !host_memory) desc.flags &= ~static_cast<uint32_t>(CONCORD_CONSTANT_STABLE);
-    CONCORD_ASSIGN_OR_RETURN(weights.constants_[weight.value], FromDevice(device.CreateConstant(desc)));
-    (made || !host_memory ? weights.made_bytes_ : weights.mapped_bytes_) += piece.size_bytes;
-    if (made && host_memory) weights.made_.push_back(std::move(piece.made));  // what `data` points to stays
+    Stored stored;
+    CONCORD_ASSIGN_OR_RETURN(stored.constant, FromDevice(device_->CreateConstant(desc)));
+    (made || !host_memory ? made_bytes_ : mapped_bytes_) += piece.size_bytes;
+    if (made && host_memory) stored.made = std::move(piece.made);  // what `data` points to stays
+    weights_.emplace(Key(value), std::move(stored));
     scope.slice.bytes = piece.size_bytes;
-    state.done_bytes += piece.file_bytes;
-    if (progress) progress(state);
+    done->done_bytes += piece.file_bytes;
+    if (progress) progress(*done);
   }
-  return weights;
+  return absl::OkStatus();
 }
 
 }  // namespace concord::exec

@@ -1,6 +1,9 @@
 #pragma once
 
+#include <map>
 #include <memory>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "runtime/graph/module.h"
@@ -10,24 +13,37 @@
 
 namespace concord::exec {
 
-// The weights of a module on a device. What the file holds as the graph wants it is used where it lies (mapped, no
-// copy); the rest (vectors that become f32, transposed matrices, tables computed at load, matrices in a packing that
-// the device does not take) is made here: kept where the device works on host memory, else dropped as soon as the
-// device has its copy, so that loading takes the memory of one tensor.
+// The weights of a model on one device: the parts of the model that run there share them. What the file holds as the
+// graph wants it is used where it lies (mapped, no copy); the rest (vectors that become f32, transposed matrices,
+// tables computed at load, matrices in a packing that the device does not take) is made here: kept where the device
+// works on host memory, else dropped as soon as the device has its copy, so that loading takes the memory of one
+// tensor.
 class Weights {
  public:
-  // `source` outlives this. Errors name the tensor. `progress` sees bytes of weights.
-  static absl::StatusOr<Weights> Load(const loader::ModelSource& source, const graph::Module& module,
-                                      const hal::Device& device, const ProgressFn& progress);
+  explicit Weights(std::shared_ptr<const hal::Device> device) : device_(std::move(device)) {}
 
-  // The constant of a weight value; the value must be one of the module's.
-  const hal::Constant& at(graph::ValueId value) const { return constants_[value]; }
+  // Puts those of `module` on the device that are not there yet. `source` outlives this. Errors name the tensor.
+  // `done` counts bytes of the file.
+  absl::Status Load(const loader::ModelSource& source, const graph::Module& module, Progress* done,
+                    const ProgressFn& progress);
+
+  // The constant of a weight of a module that was loaded.
+  const hal::Constant& at(const graph::Value& weight) const { return weights_.at(Key(weight)).constant; }
   int64_t mapped_bytes() const { return mapped_bytes_; }  // used in place
   int64_t made_bytes() const { return made_bytes_; }      // in memory of our own, or copied to the device
 
  private:
-  std::vector<std::vector<std::byte>> made_;
-  std::vector<hal::Constant> constants_;  // by value id; empty for other values
+  struct Stored {
+    std::vector<std::byte> made;  // what the constant points to; empty where it is in the file or on the device
+    hal::Constant constant;
+  };
+  // Parts may want one weight in several packings: as it is in the file, and decoded for an op that refuses that.
+  static std::string Key(const graph::Value& weight) {
+    return absl::StrCat(weight.name, "/", weight.type.packing->name);
+  }
+
+  std::shared_ptr<const hal::Device> device_;
+  std::map<std::string, Stored> weights_;
   int64_t mapped_bytes_ = 0;
   int64_t made_bytes_ = 0;
 };

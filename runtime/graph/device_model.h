@@ -24,9 +24,9 @@ struct DeviceModel {
   // By kind of work, "" for all that has no own: "linear", "linear/q4_k", "linear/q4_k/int8/32", "attention/f16". The
   // packing is that of the weight, or of the state; the longest key that fits counts.
   std::map<std::string, Rate> rates;
-  double op_seconds = 0;          // of each op beside its work: launching, waking threads
-  double submission_seconds = 0;  // of each program that runs: submitting it and waiting for it
-  double copy_seconds = 0;        // of each copy between the device and the host beside its bytes
+  double op_seconds = 0;             // of each op beside its work: launching, waking threads
+  double submission_seconds = 0;     // of each program that runs: submitting it and waiting for it
+  double copy_seconds = 0;           // of each copy between the device and the host beside its bytes
   double copy_bytes_per_second = 0;  // 0: buffers are host memory and nothing is copied
   int64_t free_bytes = -1;           // what may be resident; -1: unknown
   int64_t max_buffer_bytes = -1;     // -1: unknown

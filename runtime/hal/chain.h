@@ -17,9 +17,12 @@ class Chain {
   concord_point last() const { return semaphore_.At(value_); }
   concord_point next() const { return semaphore_.At(value_ + 1); }
   void Advance() { ++value_; }
+  uint64_t value() const { return value_; }  // of last()
+  concord_point At(uint64_t value) const { return semaphore_.At(value); }
 
-  // Until all that was enqueued has run.
-  absl::Status Wait() const { return semaphore_.Wait(value_); }
+  // Until all that was enqueued has run, or what was enqueued when value() was this.
+  absl::Status Wait() const { return Wait(value_); }
+  absl::Status Wait(uint64_t value) const { return semaphore_.Wait(value); }
 
  private:
   Semaphore semaphore_;  // begins at 0

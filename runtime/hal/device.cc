@@ -4,6 +4,7 @@
 #include <cstring>
 #include <utility>
 
+#include "runtime/base/intern.h"
 #include "runtime/hal/device_trace.h"
 #include "runtime/hal/import.h"
 #include "runtime/hal/staging.h"
@@ -28,7 +29,8 @@ Device::Device(std::shared_ptr<Instance> instance, DeviceInfo info, concord_devi
     : instance_(std::move(instance)),
       info_(std::move(info)),
       handle_(handle),
-      staging_(std::make_unique<Staging>(*this)) {
+      staging_(std::make_unique<Staging>(*this)),
+      trace_name_(tracer() == nullptr ? nullptr : Intern(id())) {
   BeginTrace();
 }
 
@@ -129,7 +131,7 @@ absl::StatusOr<Support> Device::QueryOp(const concord_program_desc& program, uin
 }
 
 absl::StatusOr<Program> Device::Compile(const concord_program_desc& desc) const {
-  const TraceScope scope(tracer(), "compile");
+  const Scope scope(*this, "compile");
   concord_error error = NoError();
   concord_program* program = nullptr;
   const int32_t code = api().program_compile(handle_, &desc, &program, &error);
@@ -156,7 +158,7 @@ Program Device::MakeProgram(const concord_program_desc& desc, concord_program* p
 }
 
 absl::Status Device::Submit(const SubmitArgs& args) const {
-  const TraceScope scope(tracer(), "submit");
+  const Scope scope(*this, "submit");
   concord_submit_args theirs = Sized<concord_submit_args>();
   theirs.queue_index = args.queue_index;
   theirs.prepared = args.prepared == nullptr ? nullptr : args.prepared->get();
@@ -172,8 +174,7 @@ absl::Status Device::Submit(const SubmitArgs& args) const {
 }
 
 absl::Status Device::Copy(const CopyArgs& args) const {
-  TraceScope scope(tracer(), "submit copy");
-  scope.slice.bytes = static_cast<int64_t>(args.size_bytes);
+  const Scope scope(*this, "submit copy", args.size_bytes);
   concord_copy_args theirs = Sized<concord_copy_args>();
   theirs.queue_index = args.queue_index;
   theirs.source = args.source == nullptr ? nullptr : args.source->get();

@@ -74,6 +74,13 @@ class Device : public std::enable_shared_from_this<Device> {
   const concord_plugin_api& api() const { return instance_->plugin().api(); }
   concord_device* get() const { return handle_; }
   const std::shared_ptr<Tracer>& tracer() const { return instance_->host().tracer(); }  // null: tracing is off
+  // A slice of the host's that concerns this device.
+  struct Scope : TraceScope {
+    Scope(const Device& device, const char* name, uint64_t bytes = 0) : TraceScope(device.tracer(), name) {
+      slice.scope = device.trace_name_;
+      slice.bytes = static_cast<int64_t>(bytes);
+    }
+  };
 
   absl::StatusOr<concord_memory_stats> MemoryStats() const;
   // Changes whenever compiled artefacts of this device stop fitting; 0 = the device keeps none.
@@ -121,6 +128,7 @@ class Device : public std::enable_shared_from_this<Device> {
   concord_device* handle_;
   mutable std::mutex queue_mutex_;  // around every call of queue_*
   std::unique_ptr<Staging> staging_;
+  const char* const trace_name_;        // id() for as long as the process lives
   std::unique_ptr<DeviceTrace> trace_;  // null: tracing is off, or the device has no clock
 };
 

@@ -81,7 +81,7 @@ void Semaphore::Fail(const absl::Status& reason) const {
 }
 
 absl::Status Semaphore::Wait(uint64_t value, absl::Duration timeout) const {
-  const TraceScope scope(device().tracer(), "wait");
+  const Device::Scope scope(device(), "wait");
   concord_error error = NoError();
   uint64_t timeout_ns = CONCORD_WAIT_FOREVER;
   if (timeout < absl::Hours(24 * 365)) {
@@ -109,7 +109,7 @@ Program::Program(std::shared_ptr<const Device> device, const concord_plugin_api*
 
 absl::StatusOr<Prepared> Program::Prepare(const PrepareArgs& args) const {
   const Device& device = program_->device();
-  const TraceScope scope(device.tracer(), "prepare");
+  const Device::Scope scope(device, "prepare");
   concord_prepare_args theirs = Sized<concord_prepare_args>();
   theirs.capacities = ArrayOf(args.capacities);
   theirs.bindings = ArrayOf(args.bindings);

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "absl/container/inlined_vector.h"
 #include "runtime/hal/device.h"
 
 namespace concord::hal {
@@ -22,21 +23,30 @@ StagedBuffer::~StagedBuffer() {
   if (data_ != nullptr) visible().Unmap();
 }
 
-absl::Status StagedBuffer::Copy(const Buffer& source, const Buffer& target, uint64_t bytes, Chain* chain) const {
-  const concord_point wait = chain->last(), signal = chain->next();
-  CONCORD_RETURN_IF_ERROR(buffer_.device().Copy(
-      {.source = &source, .target = &target, .size_bytes = bytes, .waits = {&wait, 1}, .signals = {&signal, 1}}));
+absl::Status StagedBuffer::Copy(const Buffer& source, const Buffer& target, uint64_t bytes,
+                                absl::Span<const concord_point> after, uint32_t queue_index, Chain* chain) const {
+  absl::InlinedVector<concord_point, 4> waits(after.begin(), after.end());
+  waits.push_back(chain->last());
+  const concord_point signal = chain->next();
+  CONCORD_RETURN_IF_ERROR(buffer_.device().Copy({.source = &source,
+                                                 .target = &target,
+                                                 .size_bytes = bytes,
+                                                 .waits = waits,
+                                                 .signals = {&signal, 1},
+                                                 .queue_index = queue_index}));
   chain->Advance();
   return absl::OkStatus();
 }
 
-absl::Status StagedBuffer::ToDevice(uint64_t bytes, Chain* chain) const {
+absl::Status StagedBuffer::ToDevice(uint64_t bytes, absl::Span<const concord_point> after, uint32_t queue_index,
+                                    Chain* chain) const {
   CONCORD_RETURN_IF_ERROR(visible().Flush(0, bytes));
-  return in_place() || bytes == 0 ? absl::OkStatus() : Copy(twin_, buffer_, bytes, chain);
+  return in_place() || bytes == 0 ? absl::OkStatus() : Copy(twin_, buffer_, bytes, after, queue_index, chain);
 }
 
-absl::Status StagedBuffer::ToHost(uint64_t bytes, Chain* chain) const {
-  return in_place() || bytes == 0 ? absl::OkStatus() : Copy(buffer_, twin_, bytes, chain);
+absl::Status StagedBuffer::ToHost(uint64_t bytes, absl::Span<const concord_point> after, uint32_t queue_index,
+                                  Chain* chain) const {
+  return in_place() || bytes == 0 ? absl::OkStatus() : Copy(buffer_, twin_, bytes, after, queue_index, chain);
 }
 
 }  // namespace concord::hal

@@ -93,8 +93,8 @@ void ExpectLoadingBeforeSteps(const Tracks& tracks) {
   const std::vector<Slice>& loading = tracks.at("host/loading");
   const std::vector<Slice> load = Named(loading, "load");
   ASSERT_EQ(load.size(), 1u);
-  for (const char* stage :
-       {"open file", "build graph and tokenizer", "open device", "fuse and compile", "compile", "read weights"}) {
+  for (const char* stage : {"open file", "build graph and tokenizer", "open devices", "place, fuse and compile",
+                            "compile", "read weights"}) {
     const std::vector<Slice> slices = Named(loading, stage);
     ASSERT_EQ(slices.size(), 1u) << stage;
     EXPECT_TRUE(load[0].Holds(slices[0])) << stage;
@@ -125,7 +125,9 @@ void ExpectStepsHoldTheirOps(const Tracks& tracks, const std::string& device, co
     for (const Slice& slice : engine) {
       if (slice.name != "step" && step.Holds(slice)) parts[slice.name].push_back(slice);
     }
-    for (const char* part : {"plan", "compute", "submit", "wait", "sample"}) ASSERT_EQ(parts[part].size(), 1u) << part;
+    for (const char* part : {"plan", "compute", "submit", "sample"}) ASSERT_EQ(parts[part].size(), 1u) << part;
+    ASSERT_FALSE(parts["wait"].empty());
+    EXPECT_EQ(parts["wait"][0].args["scope"], device);
     EXPECT_LE(parts["plan"][0].end_ns, parts["compute"][0].begin_ns);
     EXPECT_LE(parts["submit"][0].end_ns, parts["wait"][0].begin_ns);
     EXPECT_LE(parts["compute"][0].end_ns, parts["sample"][0].begin_ns);

@@ -51,7 +51,7 @@ class Run {
                                                      std::shared_ptr<hal::Device> device) {
     CONCORD_ASSIGN_OR_RETURN(auto source, loader::MakeSynthetic(shape, variant.weights, {}));
     auto run = std::make_unique<Run>();
-    CONCORD_ASSIGN_OR_RETURN(run->model_, exec::LoadedModel::Load(std::move(source), std::move(device),
+    CONCORD_ASSIGN_OR_RETURN(run->model_, exec::LoadedModel::Load(std::move(source), {std::move(device)},
                                                                   {.compute = "exact", .kv_type = variant.kv}));
     constexpr int64_t kSeqs = std::size(kPrompts);
     CONCORD_ASSIGN_OR_RETURN(
@@ -71,7 +71,7 @@ class Run {
       batch_.output_rows.push_back(static_cast<int32_t>(batch_.tokens.size()) - 1);
     }
     CONCORD_RETURN_IF_ERROR(runner_->Run(batch_));
-    const float* logits = runner_->logits();
+    const float* logits = runner_->logits()[0];
     return std::vector<float>(logits, logits + sequences.size() * static_cast<size_t>(model_->n_vocab()));
   }
 

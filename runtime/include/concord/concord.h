@@ -57,12 +57,17 @@ struct LoadProgress {
 };
 
 struct LoadOptions {
-  std::vector<std::string> devices = {"cpu"};  // as `run-model devices` lists them
-  std::vector<std::string> plugins;            // paths of backend plugins to load beside the built-in ones
-  int threads = 0;                             // of the CPU; 0: as many as this process may use
-  bool pin_threads = false;                    // one thread a core
-  std::string compute = "fast";                // "exact": activations stay f32; "fast": int8 for quantised weights
-  std::string kv_type = "f16";                 // of the KV cache: f32, f16, bf16 or q8_0
+  // Where it runs, as `run-model devices` lists them; empty: {"cpu"}. An op that its device refuses runs on the first of
+  // the others that takes it, which the log, the plan and EngineStats say; with one device it is an error.
+  std::vector<std::string> devices;
+  // Which part of the model runs where: "layers 0-7=vulkan:0; output=cpu; *=opencl:0". A rule is WHAT=DEVICE, WHAT being
+  // "layers N", "layers N-M", "experts", "embed", "output" or "*"; the closest rule counts. Empty: chosen for you.
+  std::string place;
+  std::vector<std::string> plugins;  // paths of backend plugins to load beside the built-in ones
+  int threads = 0;                   // of the CPU; 0: as many as this process may use
+  bool pin_threads = false;          // one thread a core
+  std::string compute = "fast";      // "exact": activations stay f32; "fast": int8 for quantised weights
+  std::string kv_type = "f16";       // of the KV cache: f32, f16, bf16 or q8_0
   // Tokens a sequence may hold; 0: the model's own limit, at most 8192. More than that limit is OutOfRange. Longrope
   // models (Phi) use their long factors for every sequence when this is above their original length, else the short.
   int64_t context_tokens = 0;
@@ -75,7 +80,7 @@ struct ModelInfo {
   std::string name;
   std::string path;
   std::string architecture;
-  std::string device;
+  std::string device;  // or several: "vulkan:0, cpu:0"
   int64_t weight_bytes = 0;
   int64_t n_vocab = 0;
   int64_t max_context_tokens = 0;  // what the model was made for; 0: unlimited
@@ -206,6 +211,7 @@ struct EngineStats {
   int64_t tokens = 0;       // processed, prompts included
   double host_seconds = 0;  // outside the device's work
   double device_seconds = 0;
+  double off_device_seconds = 0;  // of these, ops on another device than was asked for, because that refused them
 };
 
 // Runs requests on a model, many at once in one batch. One thread of its own drives the device.

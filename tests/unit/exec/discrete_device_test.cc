@@ -144,26 +144,27 @@ TEST(DiscreteDevice, RefusedPackingsAreDecodedAndReported) {
   const Model model = Load("synthetic:tiny:q4_k_m", "discrete", options);
   const exec::LoadedModel& loaded = *model.impl()->loaded;
   int64_t extra = 0, grown = 0, matrices = 0;
-  for (const exec::DecodedWeight& weight : loaded.decoded()) {
+  for (const exec::DecodedWeight& weight : loaded.parts()[0]->decoded) {
     EXPECT_STREQ(weight.to->name, "f16") << weight.name;
     EXPECT_THAT(weight.from->name, testing::AnyOf(std::string("q4_k"), std::string("q6_k"))) << weight.name;
     extra += weight.extra_bytes;
   }
-  for (const graph::Weight& weight : loaded.module().weights) {
-    const ops::TensorType& type = loaded.module().main.value(weight.value).type;
+  const graph::Module& module = loaded.parts()[0]->module;
+  for (const graph::Weight& weight : module.weights) {
+    const ops::TensorType& type = module.main.value(weight.value).type;
     if (type.rank() != 2) continue;
     ++matrices;
     EXPECT_STREQ(type.packing->name, "f16");
     grown += type.packing->Bytes(type.dims[0].value * type.dims[1].value) -
              loaded.source().Find(weight.source.tensor)->size_bytes;
   }
-  EXPECT_EQ(static_cast<int64_t>(loaded.decoded().size()), matrices);
+  EXPECT_EQ(static_cast<int64_t>(loaded.parts()[0]->decoded.size()), matrices);
   EXPECT_EQ(extra, grown);
   ASSERT_EQ(warnings.size(), 1u);
   EXPECT_THAT(warnings[0], HasSubstr(absl::StrCat(matrices, " tensors decoded to f16 for discrete:0: +")));
   EXPECT_THAT(warnings[0], HasSubstr("takes weights in f32, f16 and q8_0, not q"));
   // Nothing of it was kept beside the device's copies.
-  EXPECT_EQ(loaded.weights().made_bytes(), model.info().weight_bytes);
+  EXPECT_EQ(loaded.parts()[0]->weights->made_bytes(), model.info().weight_bytes);
 
   const std::vector<float> got = Logits(model);
   const std::vector<float> want = Logits(Load("synthetic:tiny:q4_k_m", "reference", options));
@@ -178,8 +179,8 @@ TEST(DiscreteDevice, RefusedPackingsAreDecodedAndReported) {
 }
 
 TEST(DiscreteDevice, NothingIsDecodedThatTheDeviceTakes) {
-  EXPECT_TRUE(Load("synthetic:tiny:q8_0", "discrete").impl()->loaded->decoded().empty());
-  EXPECT_TRUE(Load("synthetic:tiny:q4_k_m", "reference").impl()->loaded->decoded().empty());
+  EXPECT_TRUE(Load("synthetic:tiny:q8_0", "discrete").impl()->loaded->parts()[0]->decoded.empty());
+  EXPECT_TRUE(Load("synthetic:tiny:q4_k_m", "reference").impl()->loaded->parts()[0]->decoded.empty());
 }
 
 }  // namespace

@@ -7,6 +7,12 @@
 namespace concord::exec {
 namespace {
 
+std::vector<float*> Rows(std::vector<float>* logits, int64_t n_vocab) {
+  std::vector<float*> rows;
+  for (size_t at = 0; at < logits->size(); at += static_cast<size_t>(n_vocab)) rows.push_back(logits->data() + at);
+  return rows;
+}
+
 // A "model" whose next token is a function of all tokens so far: any mistake in what a step computes shows.
 int32_t NextToken(const std::vector<int32_t>& tokens) {
   uint32_t hash = 2166136261u;
@@ -81,7 +87,7 @@ void RunAll(const Scheduler::Options& options, int n_requests, int max_tokens, i
     ASSERT_LE(static_cast<int64_t>(batch.tokens.size()), options.max_tokens);
     ASSERT_LE(batch.n_seqs(), options.max_seqs);
     std::vector<float> logits = device.Run(batch, options.block_tokens, kVocab);
-    scheduler.Finish(logits.data(), kVocab);
+    scheduler.Finish(Rows(&logits, kVocab), kVocab);
     ASSERT_LT(++steps, 100000) << "no progress";
   }
   EXPECT_TRUE(scheduler.idle());
@@ -136,7 +142,7 @@ TEST(Scheduler, ContextFullEnds) {
   scheduler.Add(std::move(sequence));
   while (scheduler.Plan(&batch)) {
     std::vector<float> logits = device.Run(batch, 4, 50);
-    scheduler.Finish(logits.data(), 50);
+    scheduler.Finish(Rows(&logits, 50), 50);
   }
   EXPECT_EQ(Drain(*stream).size(), 7u);
   EXPECT_EQ(stream->result().finish_reason, FinishReason::kContextFull);

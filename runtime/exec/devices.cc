@@ -1,0 +1,66 @@
+#include "runtime/exec/devices.h"
+
+#include <algorithm>
+
+#include "runtime/exec/from_device.h"
+#include "runtime/graph/placement.h"
+#include "runtime/hal/device_registry.h"
+
+namespace concord::exec {
+namespace {
+
+hal::DeviceRegistry Discover(const LoadOptions& options) {
+  hal::HostServices::Options host;
+  host.threads = static_cast<uint32_t>(options.threads);
+  host.pin_cores = options.pin_threads;
+  host.log = options.on_log;
+  host.tracer = options.trace.impl();
+  hal::DeviceRegistry::Options registry;
+  registry.host = hal::HostServices::Create(std::move(host));
+  registry.plugin_files = options.plugins;
+  return hal::DeviceRegistry::Discover(std::move(registry));
+}
+
+// Whether `name` ("cpu", "cpu:0") means this device.
+bool Means(const std::string& name, const hal::Device& device) {
+  return name == device.id() || absl::StrCat(name, ":0") == device.id();
+}
+
+}  // namespace
+
+absl::StatusOr<std::vector<std::shared_ptr<hal::Device>>> OpenDevices(const LoadOptions& options) {
+  std::vector<std::string> names;
+  if (!options.place.empty()) {
+    CONCORD_ASSIGN_OR_RETURN(const std::vector<graph::PlaceRule> rules, graph::ParsePlacement(options.place));
+    for (const graph::PlaceRule& rule : rules) names.push_back(rule.device);
+  }
+  names.insert(names.end(), options.devices.begin(), options.devices.end());
+  if (names.empty()) names.push_back("cpu");
+  const hal::DeviceRegistry registry = Discover(options);
+  std::vector<std::shared_ptr<hal::Device>> devices;
+  for (const std::string& name : names) {
+    if (std::any_of(devices.begin(), devices.end(), [&](const auto& d) { return Means(name, *d); })) continue;
+    CONCORD_ASSIGN_OR_RETURN(devices.emplace_back(), FromDevice(registry.Open(name)));
+  }
+  return devices;
+}
+
+absl::StatusOr<std::vector<int32_t>> WishedDevices(const graph::Module& module,
+                                                   const std::vector<std::shared_ptr<hal::Device>>& devices,
+                                                   const LoadOptions& options) {
+  if (options.place.empty()) {
+    if (devices.size() == 1) return std::vector<int32_t>();
+    return absl::UnimplementedError("several devices need --place");
+  }
+  CONCORD_ASSIGN_OR_RETURN(const std::vector<graph::PlaceRule> rules, graph::ParsePlacement(options.place));
+  CONCORD_ASSIGN_OR_RETURN(std::vector<int32_t> wished, graph::ApplyPlacement(module.main, rules));
+  for (int32_t& w : wished) {
+    const std::string& name = rules[w].device;
+    const auto it = std::find_if(devices.begin(), devices.end(), [&](const auto& d) { return Means(name, *d); });
+    if (it == devices.end()) return absl::UnavailableError(absl::StrCat("device '", name, "' is not open"));
+    w = static_cast<int32_t>(it - devices.begin());
+  }
+  return wished;
+}
+
+}  // namespace concord::exec

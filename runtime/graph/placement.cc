@@ -1,0 +1,157 @@
+#include "runtime/graph/placement.h"
+
+#include <algorithm>
+#include <limits>
+#include <optional>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/strip.h"
+
+namespace concord::graph {
+namespace {
+
+using What = PlaceRule::What;
+
+constexpr absl::string_view kLayers = "layers.";
+
+std::optional<int64_t> LayerOf(absl::string_view scope) {
+  if (!absl::ConsumePrefix(&scope, kLayers)) return std::nullopt;
+  int64_t layer = 0;
+  if (!absl::SimpleAtoi(scope.substr(0, scope.find('.')), &layer) || layer < 0) return std::nullopt;
+  return layer;
+}
+
+absl::Status Expected(size_t position, absl::string_view text, absl::string_view what) {
+  const absl::string_view got = absl::StripAsciiWhitespace(text);
+  return absl::InvalidArgumentError(absl::StrCat("--place: at position ", position + 1,
+                                                 got.empty() ? ", where it ends" : absl::StrCat(", '", got, "'"),
+                                                 ": want ", what, "; for example \"layers 0-7=vulkan:0; *=cpu\""));
+}
+
+// "N" or "N-M".
+absl::Status ParseRange(absl::string_view text, size_t position, PlaceRule* rule) {
+  const size_t dash = text.find('-');
+  const absl::string_view first = absl::StripAsciiWhitespace(text.substr(0, dash));
+  const absl::string_view last =
+      dash == absl::string_view::npos ? first : absl::StripAsciiWhitespace(text.substr(dash + 1));
+  if (!absl::SimpleAtoi(first, &rule->first) || !absl::SimpleAtoi(last, &rule->last) || rule->first < 0) {
+    return Expected(position, text, "numbers of layers, N or N-M");
+  }
+  return rule->first <= rule->last ? absl::OkStatus() : Expected(position, text, "the lower layer first");
+}
+
+absl::Status ParseWhat(absl::string_view text, size_t position, PlaceRule* rule) {
+  absl::string_view what = absl::StripAsciiWhitespace(text);
+  constexpr std::pair<absl::string_view, What> kWords[] = {
+      {"*", What::kAll}, {"experts", What::kExperts}, {"embed", What::kEmbed}, {"output", What::kOutput}};
+  for (const auto& [word, meaning] : kWords) {
+    if (what == word) return rule->what = meaning, absl::OkStatus();
+  }
+  rule->what = What::kLayers;
+  if (absl::ConsumePrefix(&what, "layers ")) return ParseRange(what, position, rule);
+  return Expected(position, text, "'layers N', 'layers N-M', 'experts', 'embed', 'output' or '*'");
+}
+
+absl::StatusOr<PlaceRule> ParseRule(absl::string_view text, size_t position) {
+  const size_t lead = text.size() - absl::StripLeadingAsciiWhitespace(text).size();
+  PlaceRule rule{.position = position + lead};
+  const size_t equals = text.find('=');
+  if (equals == absl::string_view::npos) return Expected(position + lead, text, "WHAT=DEVICE");
+  CONCORD_RETURN_IF_ERROR(ParseWhat(text.substr(0, equals), rule.position, &rule));
+  rule.device = std::string(absl::StripAsciiWhitespace(text.substr(equals + 1)));
+  if (rule.device.empty() || absl::StrContains(rule.device, "=")) {
+    return Expected(position + equals + 1, rule.device, "the name of a device");
+  }
+  return rule;
+}
+
+bool Names(const PlaceRule& rule, const Unit& unit) {
+  switch (rule.what) {
+    case What::kLayers:
+      return unit.layer != Unit::kEmbed && unit.layer != Unit::kOutput && rule.first <= unit.layer &&
+             unit.layer <= rule.last;
+    case What::kExperts:
+      return unit.expert;
+    case What::kEmbed:
+      return unit.layer == Unit::kEmbed;
+    case What::kOutput:
+      return unit.layer == Unit::kOutput;
+    case What::kAll:
+      return true;
+  }
+  return false;
+}
+
+// Experts are a part of layers, so they are named more closely; "*" names everything most loosely.
+int Closeness(const PlaceRule& rule) { return rule.what == What::kExperts ? 2 : rule.what == What::kAll ? 0 : 1; }
+
+std::string NameOf(const Unit& unit) {
+  if (unit.layer == Unit::kEmbed) return "embed";
+  if (unit.layer == Unit::kOutput) return "output";
+  return absl::StrCat("layers ", unit.layer);
+}
+
+}  // namespace
+
+std::vector<Unit> UnitsOf(const Graph& graph) {
+  std::vector<Unit> units(graph.nodes.size());
+  bool layers = false;
+  for (size_t n = 0; n < units.size(); ++n) {
+    const std::optional<int64_t> layer = LayerOf(graph.nodes[n].scope);
+    layers = layers || layer.has_value();
+    units[n].layer = layer.value_or(layers ? Unit::kOutput : Unit::kEmbed);
+    units[n].expert = layer.has_value() && absl::StrContains(graph.nodes[n].op->name, "experts");
+  }
+  return units;
+}
+
+int64_t LayerCount(const Graph& graph) {
+  int64_t count = 0;
+  for (const Node& node : graph.nodes) count = std::max(count, LayerOf(node.scope).value_or(-1) + 1);
+  return count;
+}
+
+absl::StatusOr<std::vector<PlaceRule>> ParsePlacement(const std::string& text) {
+  std::vector<PlaceRule> rules;
+  for (size_t at = 0; at <= text.size();) {
+    const size_t end = std::min(text.find(';', at), text.size());
+    const absl::string_view piece = absl::string_view(text).substr(at, end - at);
+    // A semicolon at the end is no mistake.
+    if (!absl::StripAsciiWhitespace(piece).empty()) {
+      CONCORD_ASSIGN_OR_RETURN(PlaceRule rule, ParseRule(piece, at));
+      rules.push_back(std::move(rule));
+    } else if (end < text.size()) {
+      return Expected(at, piece, "WHAT=DEVICE");
+    }
+    at = end + 1;
+  }
+  if (rules.empty()) return Expected(0, text, "WHAT=DEVICE");
+  return rules;
+}
+
+absl::StatusOr<std::vector<int32_t>> ApplyPlacement(const Graph& graph, const std::vector<PlaceRule>& rules) {
+  const std::vector<Unit> units = UnitsOf(graph);
+  const int64_t layers = LayerCount(graph);
+  for (const PlaceRule& rule : rules) {
+    if (std::any_of(units.begin(), units.end(), [&](const Unit& unit) { return Names(rule, unit); })) continue;
+    const std::string has = layers == 0 ? "no layers" : absl::StrCat("layers 0 to ", layers - 1);
+    return absl::InvalidArgumentError(absl::StrCat("--place: the rule at position ", rule.position + 1, " (",
+                                                   rule.device, ") names nothing of ", graph.name, ", which has ", has,
+                                                   rule.what == What::kExperts ? " and no experts" : ""));
+  }
+  std::vector<int32_t> rule_of(units.size(), -1);
+  for (size_t n = 0; n < units.size(); ++n) {
+    for (size_t r = 0; r < rules.size(); ++r) {
+      if (!Names(rules[r], units[n])) continue;
+      if (rule_of[n] < 0 || Closeness(rules[r]) > Closeness(rules[rule_of[n]])) rule_of[n] = static_cast<int32_t>(r);
+    }
+    if (rule_of[n] >= 0) continue;
+    return absl::InvalidArgumentError(absl::StrCat("--place: nothing is said of '", NameOf(units[n]),
+                                                   "'; add \"; *=DEVICE\" for all that is not named"));
+  }
+  return rule_of;
+}
+
+}  // namespace concord::graph

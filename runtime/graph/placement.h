@@ -1,0 +1,41 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "runtime/graph/graph.h"
+
+namespace concord::graph {
+
+// What of a model a node belongs to: its layer, or what stands before the first and after the last of them.
+struct Unit {
+  static constexpr int64_t kEmbed = -1, kOutput = INT64_MAX;
+  int64_t layer = kEmbed;
+  bool expert = false;  // one of the layer's experts: linear_experts and what only leads to it
+};
+
+// By node. A graph without scopes "layers.N" is all kEmbed.
+std::vector<Unit> UnitsOf(const Graph& graph);
+int64_t LayerCount(const Graph& graph);
+
+// One rule of --place.
+struct PlaceRule {
+  enum class What { kAll, kLayers, kExperts, kEmbed, kOutput };
+  What what = What::kAll;
+  int64_t first = 0, last = 0;  // layers, both included
+  std::string device;           // as it was written: "vulkan:0"
+  size_t position = 0;          // of the rule in the text, in bytes
+
+  bool operator==(const PlaceRule&) const = default;
+};
+
+// "layers 0-7=vulkan:0; layers 8-15=opencl:0; *=cpu". A rule is WHAT=DEVICE; WHAT is "layers N", "layers N-M",
+// "experts", "embed", "output" or "*". InvalidArgument names the position and what was expected there.
+absl::StatusOr<std::vector<PlaceRule>> ParsePlacement(const std::string& text);
+
+// The index in `rules` that decides each node: the first rule that names it more closely than "*", else "*".
+// InvalidArgument: a rule that names no layer of this model, or parts of it that no rule names.
+absl::StatusOr<std::vector<int32_t>> ApplyPlacement(const Graph& graph, const std::vector<PlaceRule>& rules);
+
+}  // namespace concord::graph

@@ -1,0 +1,70 @@
+#include "runtime/graph/placement.h"
+
+#include "gmock/gmock.h"
+#include "tests/unit/graph/graph_testing.h"
+
+namespace concord::graph {
+namespace {
+
+using ::testing::HasSubstr;
+using testing::TinyLlama;
+using What = PlaceRule::What;
+
+std::string ParseError(const std::string& text) { return std::string(ParsePlacement(text).status().message()); }
+
+TEST(Placement, RulesAreRead) {
+  const auto rules = ParsePlacement("layers 0-7=vulkan:0; layers 8 = opencl:0 ;experts=cpu;embed=a;output=b; *=cpu;");
+  ASSERT_TRUE(rules.ok()) << rules.status();
+  const std::vector<PlaceRule> want = {{What::kLayers, 0, 7, "vulkan:0", 0}, {What::kLayers, 8, 8, "opencl:0", 21},
+                                       {What::kExperts, 0, 0, "cpu", 42},    {What::kEmbed, 0, 0, "a", 54},
+                                       {What::kOutput, 0, 0, "b", 62},       {What::kAll, 0, 0, "cpu", 72}};
+  EXPECT_EQ(*rules, want);
+}
+
+TEST(Placement, MistakesAreNamedWithTheirPlace) {
+  EXPECT_THAT(ParseError(""), HasSubstr("at position 1, where it ends: want WHAT=DEVICE"));
+  EXPECT_THAT(ParseError("*=cpu; layer 3=cpu"), HasSubstr("at position 8, 'layer 3': want 'layers N'"));
+  EXPECT_THAT(ParseError("layers 3"), HasSubstr("at position 1, 'layers 3': want WHAT=DEVICE"));
+  EXPECT_THAT(ParseError("layers x-3=cpu"), HasSubstr("'x-3': want numbers of layers"));
+  EXPECT_THAT(ParseError("layers 5-3=cpu"), HasSubstr("'5-3': want the lower layer first"));
+  EXPECT_THAT(ParseError("layers -3=cpu"), HasSubstr("want numbers of layers"));
+  EXPECT_THAT(ParseError("*="), HasSubstr("at position 3, where it ends: want the name of a device"));
+  EXPECT_THAT(ParseError("*=a=b"), HasSubstr("want the name of a device"));
+  EXPECT_THAT(ParseError(";;*=cpu"), HasSubstr("at position 1, where it ends"));
+}
+
+// Which rule decides: embed, each layer, output.
+std::vector<int32_t> Applied(const std::string& text, int64_t layers) {
+  const Graph g = TinyLlama({.n_layers = layers}).Build()->main;
+  const auto rule_of = ApplyPlacement(g, ParsePlacement(text).value());
+  EXPECT_TRUE(rule_of.ok()) << rule_of.status();
+  if (!rule_of.ok()) return {};
+  std::map<int64_t, int32_t> by_unit;
+  const std::vector<Unit> units = UnitsOf(g);
+  for (size_t n = 0; n < units.size(); ++n) {
+    EXPECT_EQ(by_unit.emplace(units[n].layer, (*rule_of)[n]).first->second, (*rule_of)[n]);
+  }
+  std::vector<int32_t> result;
+  for (const auto& [unit, rule] : by_unit) result.push_back(rule);
+  return result;
+}
+
+TEST(Placement, TheClosestAndFirstRuleDecides) {
+  EXPECT_EQ(Applied("*=a", 2), (std::vector<int32_t>{0, 0, 0, 0}));
+  EXPECT_EQ(Applied("*=a; layers 1-2=b; output=c; layers 2=d", 3), (std::vector<int32_t>{0, 0, 1, 1, 2}));
+  EXPECT_EQ(Applied("layers 0-1=a; embed=b; output=c", 2), (std::vector<int32_t>{1, 0, 0, 2}));
+}
+
+TEST(Placement, RulesThatNameNothingAndPartsThatNobodyNamesAreErrors) {
+  const Graph g = TinyLlama({.n_layers = 2}).Build()->main;
+  const auto error = [&](const char* text) {
+    return std::string(ApplyPlacement(g, ParsePlacement(text).value()).status().message());
+  };
+  EXPECT_THAT(error("*=cpu; layers 2-3=gpu"),
+              HasSubstr("position 8 (gpu) names nothing of tiny, which has layers 0 to 1"));
+  EXPECT_THAT(error("experts=gpu; *=cpu"), HasSubstr("and no experts"));
+  EXPECT_THAT(error("layers 0=gpu; embed=cpu; output=cpu"), HasSubstr("nothing is said of 'layers 1'"));
+}
+
+}  // namespace
+}  // namespace concord::graph
