@@ -36,6 +36,7 @@ absl::StatusOr<std::string> ReadAll(int fd, const std::string& what) {
 }
 
 absl::Status LoadError(const ModelOptions& options, absl::Status status) {
+  if (absl::StartsWith(status.message(), "place: ")) return UsageError(absl::StrCat("--", status.message()));
   if (absl::IsUnavailable(status)) {
     CONCORD_ASSIGN_OR_RETURN(const hal::DeviceRegistry registry, FindDevices(options));
     for (const std::string& name : options.AllNames()) {
