@@ -4,7 +4,7 @@
 #include <functional>
 #include <utility>
 
-#include "absl/strings/str_format.h"
+#include "runtime/base/scaled_text.h"
 #include "runtime/exec/device_models.h"
 #include "runtime/exec/micro_batch.h"
 #include "runtime/graph/memory_plan.h"
@@ -168,17 +168,17 @@ absl::Status Planner::AddLimits(Plan* plan) const {
                            Largest(most_sequences, [&](int64_t sequences) { return Fits(context(), sequences); }));
   if (plan->fits) return absl::OkStatus();
   if (plan->largest_context > 0) {
-    plan->remarks.push_back(absl::StrCat("it would fit with --context ", plan->largest_context));
+    plan->advice.push_back(absl::StrCat("it would fit with --context ", plan->largest_context));
   }
   if (plan->largest_sequences > 0 && sequences() > 1) {
-    plan->remarks.push_back(absl::StrCat("it would fit with ", plan->largest_sequences, " sequences at once"));
+    plan->advice.push_back(absl::StrCat("it would fit with ", plan->largest_sequences, " sequences at once"));
   }
   if (kv_type_ != "q8_0") {
     int64_t kv = 0;
     for (const PlanDevice& device : plan->devices) kv += device.kv_bytes;
     const double factor = (kv_type_ == "f32" ? 4.0 : 2.0) * 32 / 34;
-    plan->remarks.push_back(absl::StrFormat("--kv-type q8_0 would save %.1f MiB of KV",
-                                            static_cast<double>(kv) * (1 - 1 / factor) / (1 << 20)));
+    plan->advice.push_back(
+        absl::StrCat("--kv-type q8_0 would save ", BytesText(static_cast<double>(kv) * (1 - 1 / factor)), " of KV"));
   }
   return absl::OkStatus();
 }
