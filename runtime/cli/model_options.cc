@@ -110,7 +110,8 @@ LoadOptions ModelOptions::ToLoadOptions() const {
           .pin_threads = pin,
           .compute = compute,
           .kv_type = kv_type,
-          .context_tokens = context};
+          .context_tokens = context,
+          .trace = trace.trace()};
 }
 
 EngineOptions ModelOptions::ToEngineOptions(int64_t sequences) const {

@@ -16,6 +16,8 @@ constexpr Phrase kPhrases[] = {
      "run-model COMMAND --help 查看某个命令的详细说明；run-model --version 显示版本号。"},
     {"Output", "输出"},
     {"results as JSON on standard output", "以 JSON 格式将结果写到标准输出"},
+    {"write what happened when, on all devices: JSON for ui.perfetto.dev",
+     "记录各设备上的执行时间线，写入此文件：JSON 格式，可用 ui.perfetto.dev 打开"},
     {"nothing on standard error but errors", "标准错误只输出错误信息"},
     {"language of help; results and messages are English", "帮助的语言；运行结果和提示信息均为英文"},
     {"this help", "显示本帮助"},
