@@ -122,7 +122,6 @@ absl::StatusOr<hal::DeviceRegistry> FindDevices(const DeviceOptions& options, Lo
 }
 
 absl::StatusOr<Model> LoadModel(const ModelOptions& options, Console& console) {
-  if (!options.plugins.empty()) CONCORD_RETURN_IF_ERROR(FindDevices(options).status());
   LoadOptions load = options.ToLoadOptions();
   load.on_progress = [&](const LoadProgress& p) {
     console.Progress(p.stage, static_cast<double>(p.done_bytes), static_cast<double>(p.total_bytes));

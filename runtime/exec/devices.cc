@@ -36,6 +36,10 @@ absl::StatusOr<std::vector<std::shared_ptr<hal::Device>>> OpenDevices(const Load
   names.insert(names.end(), options.devices.begin(), options.devices.end());
   if (names.empty()) names.push_back("cpu");
   const hal::DeviceRegistry registry = Discover(options);
+  for (const hal::DeviceRegistry::Problem& problem : registry.problems()) {
+    const bool named = std::count(options.plugins.begin(), options.plugins.end(), problem.plugin) > 0;
+    if (named) return absl::UnavailableError(problem.status.message());
+  }
   std::vector<std::shared_ptr<hal::Device>> devices;
   for (const std::string& name : names) {
     if (std::any_of(devices.begin(), devices.end(), [&](const auto& d) { return Means(name, *d); })) continue;

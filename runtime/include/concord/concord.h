@@ -33,13 +33,14 @@ struct LoadProgress {
 };
 
 struct LoadOptions {
-  // Where it runs, as `run-model devices` lists them; empty: {"cpu"}. An op that its device refuses runs on the first of
-  // the others that takes it, which the log, the plan and EngineStats say; with one device it is an error.
+  // Where it runs, as `run-model devices` lists them; empty: {"cpu"}. An op that its device refuses runs on the first
+  // of the others that takes it, which the log, the plan and EngineStats say; with one device it is an error.
   std::vector<std::string> devices;
-  // Which part of the model runs where: "layers 0-7=vulkan:0; output=cpu; *=opencl:0". A rule is WHAT=DEVICE, WHAT being
-  // "layers N", "layers N-M", "experts", "embed", "output" or "*"; the closest rule counts. Empty: chosen for you.
+  // Which part of the model runs where: "layers 0-7=vulkan:0; output=cpu; *=opencl:0". A rule is WHAT=DEVICE, WHAT
+  // being "layers N", "layers N-M", "experts", "embed", "output" or "*"; the closest rule counts. Empty: chosen for
+  // you.
   std::string place;
-  std::vector<std::string> plugins;  // paths of backend plugins to load beside the built-in ones
+  std::vector<std::string> plugins;  // paths of backend plugins to load beside the built-in ones; all must work
   int threads = 0;                   // of the CPU; 0: as many as this process may use
   bool pin_threads = false;          // one thread a core
   std::string compute = "fast";      // "exact": activations stay f32; "fast": int8 for quantised weights
