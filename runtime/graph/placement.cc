@@ -140,18 +140,17 @@ void ForRuns(size_t units, Alike alike, Fn fn) {
 
 std::string UnitsText(const std::vector<bool>& marked) {
   std::vector<std::string> texts;
-  ForRuns(
-      marked.size(), [&](size_t a, size_t b) { return marked[a] == marked[b]; },
-      [&](std::string text, size_t first) {
-        if (marked[first]) texts.push_back(std::move(text));
-      });
+  ForRuns(marked.size(), [&](size_t a, size_t b) { return marked[a] == marked[b]; },
+          [&](std::string text, size_t first) {
+            if (marked[first]) texts.push_back(std::move(text));
+          });
   return absl::StrJoin(texts, ", ");
 }
 
 std::string PlacementText(const std::vector<int32_t>& device_of_unit, const std::vector<std::string>& devices) {
   const auto alike = [&](size_t a, size_t b) { return device_of_unit[a] == device_of_unit[b]; };
-  const bool one =
-      std::all_of(device_of_unit.begin(), device_of_unit.end(), [&](int32_t d) { return d == device_of_unit.front(); });
+  const bool one = std::all_of(device_of_unit.begin(), device_of_unit.end(),
+                               [&](int32_t d) { return d == device_of_unit.front(); });
   if (one && !device_of_unit.empty()) return absl::StrCat("*=", devices[device_of_unit.front()]);
   std::vector<std::string> rules;
   ForRuns(device_of_unit.size(), alike, [&](const std::string& text, size_t first) {
