@@ -11,8 +11,9 @@
 #include "runtime/cli/model_options.h"
 #include "runtime/cts/copy_probe.h"
 #include "runtime/exec/capacities.h"
+#include "runtime/exec/device_models.h"
 #include "runtime/exec/loaded_model.h"
-#include "runtime/exec/probe_cache.h"
+#include "runtime/exec/probe.h"
 #include "runtime/exec/step_time.h"
 #include "runtime/graph/cost.h"
 #include "runtime/models/model.h"
@@ -54,11 +55,9 @@ class Bench : public Command {
 
   absl::Status Run(Console& console) override {
     CONCORD_RETURN_IF_ERROR(ChooseLengths());
-    CONCORD_ASSIGN_OR_RETURN(const Model model, LoadModel(model_, console));
+    CONCORD_ASSIGN_OR_RETURN(const Model model, LoadModel(model_, console, batch_));
     if (!no_machine_) CONCORD_RETURN_IF_ERROR(MeasureLimits(model.impl()->loaded->device(), console));
-    absl::StatusOr<Engine> engine = Engine::Create(
-        model,
-        {.max_tokens_in_flight = model_.batch_tokens, .max_sequences = batch_, .kv_tokens = batch_ * model_.context});
+    absl::StatusOr<Engine> engine = Engine::Create(model, model_.ToEngineOptions(batch_));
     if (!engine.ok()) return RequestError(engine.status());
     const InterruptScope scope([] {});
     CONCORD_RETURN_IF_ERROR(Measure(model, *engine, console));
@@ -167,12 +166,8 @@ class Bench : public Command {
 
   // What the figures of the devices promise for the same.
   absl::Status Predict(const exec::LoadedModel& loaded) {
-    std::vector<graph::DeviceModel> models;
-    for (const std::shared_ptr<hal::Device>& device : loaded.devices()) {
-      absl::StatusOr<exec::Probed> probed = exec::ProbedModel(*device);
-      if (!probed.ok()) return DeviceError(probed.status().message());
-      models.push_back(std::move(probed->model));
-    }
+    const absl::StatusOr<std::vector<graph::DeviceModel>> models = exec::MeasuredModels(loaded.devices());
+    if (!models.ok()) return DeviceError(models.status().message());
     exec::StepSizes sizes = {.tokens = batch_,
                              .seqs = batch_,
                              .outputs = batch_,
@@ -180,13 +175,13 @@ class Bench : public Command {
                              .max_tokens = model_.batch_tokens,
                              .context = model_.context};
     CONCORD_ASSIGN_OR_RETURN(const exec::StepPrediction decode,
-                             exec::PredictStep(loaded.parts(), loaded.devices(), models, sizes));
+                             exec::PredictStep(loaded.parts(), loaded.devices(), *models, sizes));
     predicted_decode_ = static_cast<double>(batch_) / (exec::kEngineSeconds + decode.seconds);
     if (n_prefill_ == 0) return absl::OkStatus();
     sizes.tokens = batch_ * n_prefill_;
     sizes.kv_len = std::max<int64_t>(1, n_prefill_ / 2);
     CONCORD_ASSIGN_OR_RETURN(const exec::StepPrediction prefill,
-                             exec::PredictStep(loaded.parts(), loaded.devices(), models, sizes));
+                             exec::PredictStep(loaded.parts(), loaded.devices(), *models, sizes));
     predicted_prefill_ = static_cast<double>(sizes.tokens) / (exec::kEngineSeconds + prefill.seconds);
     return absl::OkStatus();
   }

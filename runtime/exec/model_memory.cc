@@ -1,10 +1,11 @@
 #include "runtime/exec/model_memory.h"
 
-#include <sys/mman.h>
 #include <algorithm>
 #include <set>
 #include <utility>
 
+#include "runtime/base/mmap.h"
+#include "runtime/base/scaled_text.h"
 #include "runtime/exec/from_device.h"
 #include "runtime/exec/micro_batch.h"
 #include "runtime/exec/step_inputs.h"
@@ -21,6 +22,50 @@ bool IsMapped(const loader::ModelSource& source, const graph::Weight& weight, co
 }
 
 }  // namespace
+
+bool FitsAll(const std::vector<DeviceMemory>& needed, const std::vector<graph::DeviceModel>& models) {
+  int64_t host = 0, host_free = -1;
+  for (size_t d = 0; d < needed.size(); ++d) {
+    const int64_t free = models[d].free_bytes, resident = needed[d].resident();
+    if (free < 0) continue;
+    if (resident > free) return false;
+    if (!models[d].host_memory) continue;
+    host += resident;
+    host_free = host_free < 0 ? free : std::min(host_free, free);
+  }
+  return host_free < 0 || host <= host_free;
+}
+
+std::string LackSentence(const std::vector<DeviceMemory>& needed, const std::vector<graph::DeviceModel>& models) {
+  const auto mib = [](int64_t bytes) { return BytesText(static_cast<double>(bytes)); };
+  std::string text;
+  int64_t host = 0, host_free = 0;
+  for (size_t d = 0; d < needed.size(); ++d) {
+    const DeviceMemory& m = needed[d];
+    if (models[d].host_memory) host += m.resident(), host_free = models[d].free_bytes;
+    if (models[d].free_bytes < 0 || m.resident() <= models[d].free_bytes) continue;
+    absl::StrAppend(&text, text.empty() ? "" : "; ", models[d].id, " has ", mib(models[d].free_bytes), " free, but ",
+                    mib(m.resident()), " are needed: ", mib(m.weights_made), " of weights, ", mib(m.kv),
+                    " of KV cache, ", mib(m.activations + m.scratch.value_or(0)), " of activations, ", mib(m.io),
+                    " for inputs and outputs");
+  }
+  if (text.empty()) {
+    text =
+        absl::StrCat("the machine has ", mib(host_free), " free, but all devices that use its memory need ", mib(host));
+  }
+  return text;
+}
+
+absl::Status CheckMemory(const loader::ModelSource& source, const Parts& parts,
+                         const std::vector<std::shared_ptr<hal::Device>>& devices,
+                         const std::vector<graph::DeviceModel>& models, const StepCapacities& capacities) {
+  CONCORD_ASSIGN_OR_RETURN(const ModelMemory memory, ModelMemory::Make(source, parts, devices));
+  CONCORD_ASSIGN_OR_RETURN(const std::vector<DeviceMemory> needed, memory.For(capacities));
+  if (FitsAll(needed, models)) return absl::OkStatus();
+  return absl::ResourceExhaustedError(absl::StrCat(
+      LackSentence(needed, models),
+      "; ask for a shorter context, a smaller KV type or smaller weights, or give it more devices (run-model plan)"));
+}
 
 absl::StatusOr<ModelMemory> ModelMemory::Make(const loader::ModelSource& source, const Parts& parts,
                                               std::vector<std::shared_ptr<hal::Device>> devices) {
@@ -60,10 +105,8 @@ absl::Status ModelMemory::MakeStandIns() {
       largest = std::max(largest, bytes);
     }
   }
-  const size_t size = static_cast<size_t>(largest);
-  void* zeros = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  if (zeros == MAP_FAILED) return absl::OkStatus();  // the plan then goes without
-  zeros_ = std::shared_ptr<const void>(zeros, [size](const void* p) { ::munmap(const_cast<void*>(p), size); });
+  zeros_ = ZeroPages(largest);
+  if (zeros_ == nullptr) return absl::OkStatus();  // the plan then goes without
   for (size_t p = 0; p < parts_->size(); ++p) {
     const LoadedPart& part = *(*parts_)[p];
     if (!part.device->info().has(CONCORD_DEVICE_HOST_MEMORY)) continue;
@@ -72,7 +115,7 @@ absl::Status ModelMemory::MakeStandIns() {
       CONCORD_ASSIGN_OR_RETURN(const int64_t bytes, graph::ResolveBytes(value.type, {}));
       CONCORD_ASSIGN_OR_RETURN(
           stand_ins_[p].emplace_back(),
-          FromDevice(part.device->CreateConstant(DescribeConstant(value.type, value.name, zeros, bytes))));
+          FromDevice(part.device->CreateConstant(DescribeConstant(value.type, value.name, zeros_.get(), bytes))));
     }
   }
   return absl::OkStatus();
@@ -107,7 +150,6 @@ absl::Status ModelMemory::AddPart(size_t index, const graph::SymbolValues& symbo
                                   DeviceMemory* memory) const {
   const LoadedPart& part = *(*parts_)[index];
   const graph::Graph& graph = part.module.main;
-  const int64_t copies = part.device->info().has(CONCORD_DEVICE_HOST_MEMORY) ? slots : 2 * slots;
   for (const graph::StateGroup& group : part.module.state_groups) {
     for (const graph::ValueId id : group.states) {
       CONCORD_ASSIGN_OR_RETURN(const int64_t bytes, graph::ResolveBytes(graph.value(id).type, symbols));
@@ -116,7 +158,7 @@ absl::Status ModelMemory::AddPart(size_t index, const graph::SymbolValues& symbo
   }
   const auto crosses = [&](const ops::TensorType& type) -> absl::Status {
     CONCORD_ASSIGN_OR_RETURN(const int64_t bytes, graph::ResolveBytes(type, symbols));
-    memory->io += copies * bytes;
+    memory->io += slots * bytes;
     return absl::OkStatus();
   };
   for (const graph::NamedOutput& output : graph.outputs) {
@@ -147,8 +189,7 @@ absl::StatusOr<std::vector<DeviceMemory>> ModelMemory::For(const StepCapacities&
   }
   for (size_t d = 0; d < devices_.size(); ++d) {
     CONCORD_ASSIGN_OR_RETURN(const InputLayout layout, InputLayout::Of(PartsOn(d, parts), symbols));
-    const int64_t copies = devices_[d]->info().has(CONCORD_DEVICE_HOST_MEMORY) ? slots : 2 * slots;
-    memory[d].io += copies * static_cast<int64_t>(layout.total_bytes());
+    memory[d].io += slots * static_cast<int64_t>(layout.total_bytes());
   }
   return memory;
 }

@@ -26,7 +26,7 @@ std::optional<int64_t> LayerOf(absl::string_view scope) {
 
 absl::Status Expected(size_t position, absl::string_view text, absl::string_view what) {
   const absl::string_view got = absl::StripAsciiWhitespace(text);
-  return absl::InvalidArgumentError(absl::StrCat("--place: at position ", position + 1,
+  return absl::InvalidArgumentError(absl::StrCat("place: at position ", position + 1,
                                                  got.empty() ? ", where it ends" : absl::StrCat(", '", got, "'"),
                                                  ": want ", what, "; for example \"layers 0-7=vulkan:0; *=cpu\""));
 }
@@ -140,17 +140,18 @@ void ForRuns(size_t units, Alike alike, Fn fn) {
 
 std::string UnitsText(const std::vector<bool>& marked) {
   std::vector<std::string> texts;
-  ForRuns(marked.size(), [&](size_t a, size_t b) { return marked[a] == marked[b]; },
-          [&](std::string text, size_t first) {
-            if (marked[first]) texts.push_back(std::move(text));
-          });
+  ForRuns(
+      marked.size(), [&](size_t a, size_t b) { return marked[a] == marked[b]; },
+      [&](std::string text, size_t first) {
+        if (marked[first]) texts.push_back(std::move(text));
+      });
   return absl::StrJoin(texts, ", ");
 }
 
 std::string PlacementText(const std::vector<int32_t>& device_of_unit, const std::vector<std::string>& devices) {
   const auto alike = [&](size_t a, size_t b) { return device_of_unit[a] == device_of_unit[b]; };
-  const bool one = std::all_of(device_of_unit.begin(), device_of_unit.end(),
-                               [&](int32_t d) { return d == device_of_unit.front(); });
+  const bool one =
+      std::all_of(device_of_unit.begin(), device_of_unit.end(), [&](int32_t d) { return d == device_of_unit.front(); });
   if (one && !device_of_unit.empty()) return absl::StrCat("*=", devices[device_of_unit.front()]);
   std::vector<std::string> rules;
   ForRuns(device_of_unit.size(), alike, [&](const std::string& text, size_t first) {
@@ -183,7 +184,7 @@ absl::StatusOr<std::vector<int32_t>> ApplyPlacement(const Graph& graph, const st
   for (const PlaceRule& rule : rules) {
     if (std::any_of(units.begin(), units.end(), [&](const Unit& unit) { return Names(rule, unit); })) continue;
     const std::string has = layers == 0 ? "no layers" : absl::StrCat("layers 0 to ", layers - 1);
-    return absl::InvalidArgumentError(absl::StrCat("--place: the rule at position ", rule.position + 1, " (",
+    return absl::InvalidArgumentError(absl::StrCat("place: the rule at position ", rule.position + 1, " (",
                                                    rule.device, ") names nothing of ", graph.name, ", which has ", has,
                                                    rule.what == What::kExperts ? " and no experts" : ""));
   }
@@ -194,7 +195,7 @@ absl::StatusOr<std::vector<int32_t>> ApplyPlacement(const Graph& graph, const st
       if (rule_of[n] < 0 || Closeness(rules[r]) > Closeness(rules[rule_of[n]])) rule_of[n] = static_cast<int32_t>(r);
     }
     if (rule_of[n] >= 0) continue;
-    return absl::InvalidArgumentError(absl::StrCat("--place: nothing is said of '", NameOf(units[n]),
+    return absl::InvalidArgumentError(absl::StrCat("place: nothing is said of '", NameOf(units[n]),
                                                    "'; add \"; *=DEVICE\" for all that is not named"));
   }
   return rule_of;

@@ -15,8 +15,8 @@ struct Unit {
   bool expert = false;  // one of the layer's experts: linear_experts and what only leads to it
 };
 
-// By node. `after_layers`: the graph is a part of a model whose layers, or some of them, are in parts before it. A graph
-// without scopes "layers.N" is all kEmbed, or then all kOutput.
+// By node. `after_layers`: the graph is a part of a model whose layers, or some of them, are in parts before it. A
+// graph without scopes "layers.N" is all kEmbed, or then all kOutput.
 std::vector<Unit> UnitsOf(const Graph& graph, bool after_layers = false);
 int64_t LayerCount(const Graph& graph);
 
