@@ -155,7 +155,6 @@ absl::Status WithAdvice(const ModelOptions& options, const LoadOptions& load, ab
 }  // namespace
 
 absl::StatusOr<Model> LoadModel(const ModelOptions& options, Console& console, int64_t sequences) {
-  if (!options.plugins.empty()) CONCORD_RETURN_IF_ERROR(FindDevices(options).status());
   const LoadOptions load = WithConsole(options, sequences, console);
   absl::StatusOr<Model> model = Model::Load(options.model, load);
   console.EndProgress();
@@ -166,7 +165,6 @@ absl::StatusOr<Model> LoadModel(const ModelOptions& options, Console& console, i
 
 absl::StatusOr<std::unique_ptr<exec::Planner>> MakePlanner(const ModelOptions& options, int64_t sequences,
                                                            Console& console) {
-  if (!options.plugins.empty()) CONCORD_RETURN_IF_ERROR(FindDevices(options).status());
   const LoadOptions load = WithConsole(options, sequences, console);
   absl::StatusOr<std::unique_ptr<exec::Planner>> planner = exec::Planner::Make(options.model, load, *load.engine);
   console.EndProgress();
