@@ -94,7 +94,8 @@ void ModelOptions::Declare(Arguments& args) {
              "tokens that prompt and answer may have; 0: the model's own, at most 8192")
       .AtLeast(0);
   args.Value("--kv-type", "TYPE", &kv_type, "of the KV cache").OneOf({"f32", "f16", "bf16", "q8_0"});
-  args.Value("--compute", "HOW", &compute, "exact: f32 activations; fast: int8 for quantised weights")
+  args.Value("--compute", "HOW", &compute,
+             "exact: f32 activations; fast: int8 for quantised weights, and halves for f16 where a device has them")
       .OneOf({"exact", "fast"});
   args.Value("--batch-tokens", "N", &batch_tokens, "tokens a step: long prompts go in pieces of this").AtLeast(1);
 }
@@ -155,6 +156,7 @@ absl::Status WithAdvice(const ModelOptions& options, const LoadOptions& load, ab
 }  // namespace
 
 absl::StatusOr<Model> LoadModel(const ModelOptions& options, Console& console, int64_t sequences) {
+  if (!options.plugins.empty()) CONCORD_RETURN_IF_ERROR(FindDevices(options).status());
   const LoadOptions load = WithConsole(options, sequences, console);
   absl::StatusOr<Model> model = Model::Load(options.model, load);
   console.EndProgress();
@@ -165,6 +167,7 @@ absl::StatusOr<Model> LoadModel(const ModelOptions& options, Console& console, i
 
 absl::StatusOr<std::unique_ptr<exec::Planner>> MakePlanner(const ModelOptions& options, int64_t sequences,
                                                            Console& console) {
+  if (!options.plugins.empty()) CONCORD_RETURN_IF_ERROR(FindDevices(options).status());
   const LoadOptions load = WithConsole(options, sequences, console);
   absl::StatusOr<std::unique_ptr<exec::Planner>> planner = exec::Planner::Make(options.model, load, *load.engine);
   console.EndProgress();

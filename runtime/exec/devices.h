@@ -12,8 +12,7 @@
 namespace concord::exec {
 
 // Opens what the options name: the devices of `place` in their order, then those of `devices`, each once.
-// Unavailable for one that is not there or cannot be opened, and for a plugin of the options that cannot serve;
-// InvalidArgument for a placement that does not parse.
+// Unavailable for one that is not there or cannot be opened; InvalidArgument for a placement that does not parse.
 absl::StatusOr<std::vector<std::shared_ptr<hal::Device>>> OpenDevices(const LoadOptions& options);
 
 struct Placed {

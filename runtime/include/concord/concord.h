@@ -53,7 +53,7 @@ struct LoadOptions {
   int64_t expected_sequences = 1;
   // What engines will be made with, if that is known: what does not fit is then refused before weights are read.
   std::optional<EngineOptions> engine;
-  std::vector<std::string> plugins;  // paths of backend plugins to load beside the built-in ones; all must work
+  std::vector<std::string> plugins;  // paths of backend plugins to load beside the built-in ones
   int threads = 0;                   // of the CPU; 0: as many as this process may use
   bool pin_threads = false;          // one thread a core
   std::string compute = "fast";      // "exact": activations stay f32; "fast": int8 for quantised weights
