@@ -92,6 +92,10 @@ void ModelOptions::Declare(Arguments& args) {
   args.Value("--kv-type", "TYPE", &kv_type, "of the KV cache").OneOf({"f32", "f16", "bf16", "q8_0"});
   args.Value("--compute", "HOW", &compute, "exact: f32 activations; fast: int8 for quantised weights")
       .OneOf({"exact", "fast"});
+  args.Value("--canary", "HOW", &canary,
+             "whether other devices than the CPU first prove themselves on this model: strict and full stop at a wrong "
+             "result, warn goes on, full takes its time")
+      .OneOf({"off", "warn", "strict", "full"});
   args.Value("--batch-tokens", "N", &batch_tokens, "tokens a step: long prompts go in pieces of this").AtLeast(1);
 }
 
@@ -103,7 +107,8 @@ LoadOptions ModelOptions::ToLoadOptions() const {
           .pin_threads = pin,
           .compute = compute,
           .kv_type = kv_type,
-          .context_tokens = context};
+          .context_tokens = context,
+          .canary = canary};
 }
 
 absl::StatusOr<hal::DeviceRegistry> FindDevices(const DeviceOptions& options, LogFn log) {

@@ -30,6 +30,7 @@ struct ModelOptions : DeviceOptions {
   int64_t context = 0;
   std::string kv_type = "f16";
   std::string compute = "fast";
+  std::string canary = "strict";
   int64_t batch_tokens = 512;
 
   void DeclareModel(Arguments& args, bool required);

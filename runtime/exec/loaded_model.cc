@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "absl/strings/str_join.h"
+#include "runtime/exec/canary.h"
 #include "runtime/exec/capacities.h"
 #include "runtime/exec/compile.h"
 #include "runtime/exec/demo_model.h"
@@ -20,6 +21,10 @@ absl::Status CheckOptions(const LoadOptions& options) {
   }
   if (options.compute != "fast" && options.compute != "exact") {
     return absl::InvalidArgumentError(absl::StrCat("compute is '", options.compute, "', want fast or exact"));
+  }
+  if (std::none_of(std::begin(kCanaryWords), std::end(kCanaryWords),
+                   [&](const char* w) { return options.canary == w; })) {
+    return absl::InvalidArgumentError(absl::StrCat("canary is '", options.canary, "', want off, warn, strict or full"));
   }
   if (options.threads < 0 || options.context_tokens < 0) {
     return absl::InvalidArgumentError("threads and context_tokens must not be negative; 0 chooses for you");
@@ -62,6 +67,7 @@ int64_t StateBytesPerToken(const graph::Module& module) {
 
 absl::StatusOr<std::shared_ptr<const LoadedModel>> LoadedModel::Load(const std::string& path,
                                                                      const LoadOptions& options) {
+  const auto begin = std::chrono::steady_clock::now();
   CONCORD_RETURN_IF_ERROR(CheckOptions(options));
   auto model = std::shared_ptr<LoadedModel>(new LoadedModel);
   loader::OpenOptions open;
@@ -70,21 +76,20 @@ absl::StatusOr<std::shared_ptr<const LoadedModel>> LoadedModel::Load(const std::
   model->info_.path = path;
   CONCORD_RETURN_IF_ERROR(model->Build(options));
   CONCORD_ASSIGN_OR_RETURN(model->devices_, OpenDevices(options));
-  CONCORD_RETURN_IF_ERROR(model->Place(options));
-  CONCORD_RETURN_IF_ERROR(model->LoadWeights(options));
+  CONCORD_RETURN_IF_ERROR(model->Finish(options, begin));
   return model;
 }
 
 absl::StatusOr<std::shared_ptr<const LoadedModel>> LoadedModel::Load(std::unique_ptr<loader::ModelSource> source,
                                                                      std::vector<std::shared_ptr<hal::Device>> devices,
                                                                      const LoadOptions& options) {
+  const auto begin = std::chrono::steady_clock::now();
   CONCORD_RETURN_IF_ERROR(CheckOptions(options));
   auto model = std::shared_ptr<LoadedModel>(new LoadedModel);
   model->source_ = std::move(source);
   model->devices_ = std::move(devices);
   CONCORD_RETURN_IF_ERROR(model->Build(options));
-  CONCORD_RETURN_IF_ERROR(model->Place(options));
-  CONCORD_RETURN_IF_ERROR(model->LoadWeights(options));
+  CONCORD_RETURN_IF_ERROR(model->Finish(options, begin));
   return model;
 }
 
@@ -107,6 +112,15 @@ absl::Status LoadedModel::Build(const LoadOptions& options) {
   info_.max_context_tokens = module_.max_context;
   info_.context_tokens = build.context_tokens;
   info_.kv_bytes_per_token = StateBytesPerToken(module_);
+  return absl::OkStatus();
+}
+
+// What needs the devices. `begin`: of the whole loading.
+absl::Status LoadedModel::Finish(const LoadOptions& options, std::chrono::steady_clock::time_point begin) {
+  CONCORD_RETURN_IF_ERROR(Place(options));
+  CONCORD_RETURN_IF_ERROR(LoadWeights(options));
+  const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - begin;
+  CONCORD_ASSIGN_OR_RETURN(info_.warnings, RunCanary(*this, options.canary, taken.count()));
   return absl::OkStatus();
 }
 

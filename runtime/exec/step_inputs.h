@@ -10,6 +10,10 @@
 
 namespace concord::exec {
 
+// Which field of a step a graph's input of this name holds ("tokens", "kv.slots"); null: none.
+using StepField = const std::vector<int32_t> StepBatch::*;
+StepField StepFieldOf(absl::string_view name);
+
 // The step's inputs (tokens, positions, block tables, ...) on one device: those that any part there reads, once, for
 // each piece of a step that may be in flight.
 class StepInputs {
@@ -26,7 +30,7 @@ class StepInputs {
  private:
   struct Input {
     std::string name;
-    const std::vector<int32_t> StepBatch::*field;
+    StepField field;
     uint64_t padded_bytes;
     uint64_t offset_bytes;  // in its slot
   };
