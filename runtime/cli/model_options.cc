@@ -7,6 +7,7 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
+#include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "runtime/cli/exit_code.h"
 #include "runtime/cli/own_plugins.h"
@@ -36,6 +37,7 @@ absl::StatusOr<std::string> ReadAll(int fd, const std::string& what) {
 }
 
 absl::Status LoadError(const ModelOptions& options, absl::Status status) {
+  if (absl::StartsWith(status.message(), "place: ")) return UsageError(absl::StrCat("--", status.message()));
   if (absl::IsUnavailable(status)) {
     CONCORD_ASSIGN_OR_RETURN(const hal::DeviceRegistry registry, FindDevices(options));
     for (const std::string& name : options.AllNames()) {
@@ -85,6 +87,8 @@ void ModelOptions::Declare(Arguments& args) {
   args.Value("--place", "RULES", &place,
              "which part runs where: \"layers 0-7=vulkan:0; output=cpu; *=opencl:0\"; WHAT is layers N or N-M, embed, "
              "output, experts or *");
+  args.Value("--for", "WHAT", &optimize_for, "what a placement that is chosen for you makes fast")
+      .OneOf({"latency", "throughput", "prompt"});
   args.Group("Model");
   args.Value("--context", "TOKENS", &context,
              "tokens that prompt and answer may have; 0: the model's own, at most 8192")
@@ -102,6 +106,7 @@ void ModelOptions::Declare(Arguments& args) {
 LoadOptions ModelOptions::ToLoadOptions() const {
   return {.devices = DeviceNames(),
           .place = place,
+          .optimize_for = optimize_for,
           .plugins = PluginFiles(*this),
           .threads = threads,
           .pin_threads = pin,
@@ -109,6 +114,10 @@ LoadOptions ModelOptions::ToLoadOptions() const {
           .kv_type = kv_type,
           .context_tokens = context,
           .canary = canary};
+}
+
+EngineOptions ModelOptions::ToEngineOptions(int64_t sequences) const {
+  return {.max_tokens_in_flight = batch_tokens, .max_sequences = sequences, .kv_tokens = sequences * context};
 }
 
 absl::StatusOr<hal::DeviceRegistry> FindDevices(const DeviceOptions& options, LogFn log) {
@@ -126,19 +135,48 @@ absl::StatusOr<hal::DeviceRegistry> FindDevices(const DeviceOptions& options, Lo
   return registry;
 }
 
-absl::StatusOr<Model> LoadModel(const ModelOptions& options, Console& console) {
-  if (!options.plugins.empty()) CONCORD_RETURN_IF_ERROR(FindDevices(options).status());
+namespace {
+
+LoadOptions WithConsole(const ModelOptions& options, int64_t sequences, Console& console) {
   LoadOptions load = options.ToLoadOptions();
+  load.expected_sequences = sequences;
+  load.engine = options.ToEngineOptions(sequences);
   load.on_progress = [&](const LoadProgress& p) {
     console.Progress(p.stage, static_cast<double>(p.done_bytes), static_cast<double>(p.total_bytes));
   };
   load.on_log = [&](LogLevel level, absl::string_view message) {
     if (level >= LogLevel::kWarning) console.Note(message);
   };
+  return load;
+}
+
+// What would fit instead of what does not.
+absl::Status WithAdvice(const ModelOptions& options, const LoadOptions& load, absl::Status status) {
+  const absl::StatusOr<Plan> plan = MakePlan(options.model, load, *load.engine);
+  if (!plan.ok() || plan->fits || plan->advice.empty()) return status;
+  return absl::Status(status.code(), absl::StrCat(status.message(), "; ", absl::StrJoin(plan->advice, "; ")));
+}
+
+}  // namespace
+
+absl::StatusOr<Model> LoadModel(const ModelOptions& options, Console& console, int64_t sequences) {
+  if (!options.plugins.empty()) CONCORD_RETURN_IF_ERROR(FindDevices(options).status());
+  const LoadOptions load = WithConsole(options, sequences, console);
   absl::StatusOr<Model> model = Model::Load(options.model, load);
   console.EndProgress();
-  if (!model.ok()) return LoadError(options, model.status());
-  return model;
+  if (model.ok()) return model;
+  return LoadError(
+      options, absl::IsResourceExhausted(model.status()) ? WithAdvice(options, load, model.status()) : model.status());
+}
+
+absl::StatusOr<std::unique_ptr<exec::Planner>> MakePlanner(const ModelOptions& options, int64_t sequences,
+                                                           Console& console) {
+  if (!options.plugins.empty()) CONCORD_RETURN_IF_ERROR(FindDevices(options).status());
+  const LoadOptions load = WithConsole(options, sequences, console);
+  absl::StatusOr<std::unique_ptr<exec::Planner>> planner = exec::Planner::Make(options.model, load, *load.engine);
+  console.EndProgress();
+  if (!planner.ok()) return LoadError(options, planner.status());
+  return planner;
 }
 
 absl::StatusOr<std::unique_ptr<loader::ModelSource>> OpenModel(const std::string& path,
