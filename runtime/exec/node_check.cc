@@ -14,7 +14,8 @@ using graph::Node;
 using graph::Role;
 using graph::ValueId;
 
-constexpr double kInputChange = 0x1p-20;  // 16 units of rounding, relative
+// Relative: 16 units of rounding of f32; of halves, whose tolerance is six units, four.
+double InputChange(const std::string& arithmetic) { return arithmetic == "f16" ? 0x1p-9 : 0x1p-20; }
 
 bool IsFloat(const packing::Packing& packing) { return packing.name[0] != 'i'; }
 
@@ -122,13 +123,14 @@ class Check {
   std::vector<Tensor> Changed() const {
     std::vector<Tensor> changed = inputs_;
     ops::CaseRng rng(7);
+    const double change = InputChange(trial_.part->arithmetic[n_]);
     for (size_t i = 0; i < changed.size(); ++i) {
       const ops::Slot& slot = node_.op->inputs[i];
       if (node_.inputs[i] == kNoValue || slot.weight || slot.state || !IsFloat(*changed[i].type.packing)) continue;
       const ops::TensorView view = changed[i].view();
       for (int64_t r = 0; r < view.rows(); ++r) {
         std::vector<double> row = view.Row(r);
-        for (double& v : row) v *= 1 + (rng.Next() % 2 == 0 ? kInputChange : -kInputChange);
+        for (double& v : row) v *= 1 + (rng.Next() % 2 == 0 ? change : -change);
         view.WriteRow(r, row.data());
       }
     }

@@ -40,12 +40,12 @@ struct EngineOptions {
 };
 
 struct LoadOptions {
-  // Where it runs, as `run-model devices` lists them; empty: {"cpu"}. An op that its device refuses runs on the first
-  // of the others that takes it, which the log, the plan and EngineStats say; with one device it is an error.
+  // Where it runs, as `run-model devices` lists them; "auto" is the CPU and every device that is not software on its
+  // cores; empty: {"cpu"}. An op that its device refuses runs on the first of
+  // the others that takes it, which the log, the plan and EngineStats say; with one device it is an error.
   std::vector<std::string> devices;
-  // Which part of the model runs where: "layers 0-7=vulkan:0; output=cpu; *=opencl:0". A rule is WHAT=DEVICE, WHAT
-  // being "layers N", "layers N-M", "experts", "embed", "output" or "*"; the closest rule counts. Empty: chosen for
-  // you.
+  // Which part of the model runs where: "layers 0-7=vulkan:0; output=cpu; *=opencl:0". A rule is WHAT=DEVICE, WHAT being
+  // "layers N", "layers N-M", "experts", "embed", "output" or "*"; the closest rule counts. Empty: chosen for you.
   std::string place;
   // What a placement that is chosen for you makes fast: "latency", the decode steps of `expected_sequences` requests;
   // "throughput", their tokens altogether; "prompt", long prompts.
@@ -63,7 +63,7 @@ struct LoadOptions {
   int64_t context_tokens = 0;
   // Whether devices other than the CPU have to prove themselves on this model, against a float64 reference, before it
   // is used: "strict": a wrong result is Unavailable, naming op and device; "warn": it becomes a warning, and the model
-  // runs; "off": not at all. Takes at most 0.5 s or 5 % of the time to load, and nothing once it has passed on this
+  // runs; "off": not at all. Takes at most 0.5 s or 5 % of the time to load, and nothing once all has passed on this
   // machine; "full" is strict, and takes as long as it takes.
   std::string canary = "strict";
   std::function<void(const LoadProgress&)> on_progress;
@@ -155,8 +155,8 @@ struct Result {
   std::string stop_text;  // the stop string that ended it, if one did
   int64_t prompt_tokens = 0;
   int64_t generated_tokens = 0;
-  double prefill_seconds = 0;         // from submission to the first token
-  double decode_seconds = 0;          // from the first token to the last
+  double prefill_seconds = 0;  // from submission to the first token
+  double decode_seconds = 0;   // from the first token to the last
   std::vector<std::string> warnings;  // ModelInfo's: why the answer may be wrong
 };
 
