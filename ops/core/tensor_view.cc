@@ -36,6 +36,12 @@ std::vector<double> TensorView::Row(int64_t row) const {
   return values;
 }
 
+std::vector<double> TensorView::Elements() const {
+  std::vector<double> values(elems());
+  for (int64_t row = 0; row < rows_; ++row) ReadRow(row, values.data() + row * cols());
+  return values;
+}
+
 int64_t TensorView::Int(int64_t index) const {
   const auto* bytes = static_cast<const std::byte*>(data_);
   if (packing_->block_bytes == 8) {

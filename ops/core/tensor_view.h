@@ -29,6 +29,7 @@ class TensorView {
   void ReadRow(int64_t row, double* out) const;
   void WriteRow(int64_t row, const double* in) const;  // rounds to the packing; needs one with an encoder
   std::vector<double> Row(int64_t row) const;
+  std::vector<double> Elements() const;  // all of them, in row-major order
 
   // Element `index` in row-major order of an i32 or i64 tensor, exact.
   int64_t Int(int64_t index) const;

@@ -10,10 +10,11 @@
 namespace concord {
 
 // What is kept from one run to the next; each kind has a folder of its own.
+//   canary   which devices have proven to compute which model rightly
 //   kernels  what plugins compiled: written and read by them (backends/sdk/disk_cache.h)
 //   probes   how fast a device is
 // The names of further kinds are added to kCacheKinds; a folder of another name is not ours.
-inline constexpr const char* kCacheKinds[] = {"kernels", "probes"};
+inline constexpr const char* kCacheKinds[] = {"canary", "kernels", "probes"};
 
 struct CacheFile {
   std::string kind, name, path;

@@ -251,6 +251,7 @@ class Bench : public Command {
                  {"context", info.context_tokens},
                  {"compute", model_.compute},
                  {"kv_type", model_.kv_type}};
+    if (!info.warnings.empty()) json["warnings"] = info.warnings;
     if (n_prefill_ > 0) {
       json["prefill"] = SpeedJson(n_prefill_, prefill_speeds_);
       json["prefill"]["ops_per_s"] = prefill_ops();

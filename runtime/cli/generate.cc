@@ -219,6 +219,7 @@ class Generate : public Command {
                    {"decode_seconds", r.decode_seconds},
                    {"prefill_tokens_per_s", Rate(r.prompt_tokens, r.prefill_seconds)},
                    {"decode_tokens_per_s", DecodeRate(r)}}}};
+    if (!r.warnings.empty()) json["warnings"] = r.warnings;
     if (!r.stop_text.empty()) json["stop_text"] = r.stop_text;
     if (sampling_.logprobs.has_value()) json["logprobs"] = logprobs;
     return json;

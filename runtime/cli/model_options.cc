@@ -98,6 +98,10 @@ void ModelOptions::Declare(Arguments& args) {
   args.Value("--compute", "HOW", &compute,
              "exact: f32 activations; fast: int8 for quantised weights, and halves for f16 where a device has them")
       .OneOf({"exact", "fast"});
+  args.Value("--canary", "HOW", &canary,
+             "whether other devices than the CPU first prove themselves on this model: strict and full stop at a wrong "
+             "result, warn goes on, full takes its time")
+      .OneOf({"off", "warn", "strict", "full"});
   args.Value("--batch-tokens", "N", &batch_tokens, "tokens a step: long prompts go in pieces of this").AtLeast(1);
 }
 
@@ -111,6 +115,7 @@ LoadOptions ModelOptions::ToLoadOptions() const {
           .compute = compute,
           .kv_type = kv_type,
           .context_tokens = context,
+          .canary = canary,
           .trace = trace.trace()};
 }
 

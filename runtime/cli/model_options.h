@@ -32,6 +32,7 @@ struct ModelOptions : DeviceOptions {
   int64_t context = 0;
   std::string kv_type = "f16";
   std::string compute = "fast";
+  std::string canary = "strict";
   int64_t batch_tokens = 512;
   std::string optimize_for = "latency";
   TraceOption trace;  // declared by commands that run the model

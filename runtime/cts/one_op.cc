@@ -1,12 +1,10 @@
 #include "runtime/cts/one_op.h"
 
 #include <algorithm>
-#include <cmath>
 #include <cstring>
 #include <utility>
 
-#include "absl/strings/str_format.h"
-#include "absl/strings/str_join.h"
+#include "ops/core/compare.h"
 #include "runtime/base/border_type.h"
 
 namespace concord::cts {
@@ -17,19 +15,6 @@ constexpr int kGuard = 0xA5;
 constexpr int kNan = 0xFF;  // every f32, f16 and bf16 made of these bytes is a NaN
 
 concord_string C(const std::string& text) { return {text.data(), text.size()}; }
-
-constexpr int kShownWrong = 5;  // elements of a failing tensor that the message shows
-
-// "[2, 0, 17]" of element `col` of row `row`, rows counted over all leading dims.
-std::string IndexOf(const std::vector<int64_t>& dims, int64_t row, int64_t col) {
-  std::vector<int64_t> index(dims.size());
-  if (!index.empty()) index.back() = col;
-  for (size_t d = dims.size(); d-- > 1;) {
-    index[d - 1] = row % dims[d - 1];
-    row /= dims[d - 1];
-  }
-  return absl::StrCat("[", absl::StrJoin(index, ", "), "]");
-}
 
 }  // namespace
 
@@ -222,28 +207,13 @@ absl::Status OneOp::GuardsIntact(const Tensor& t) const {
 
 absl::Status OneOp::CompareValues(const Tensor& t, std::vector<std::byte> got_bytes, double* error) const {
   std::vector<std::byte> want_bytes = t.alias_of == CONCORD_NONE ? t.expected : tensors_[t.alias_of].expected;
-  const ops::TensorView got = t.View(&got_bytes), want = t.View(&want_bytes);
-  double largest = 0;
-  for (int64_t r = 0; r < want.rows(); ++r) {
-    for (double v : want.Row(r)) largest = std::max(largest, std::fabs(v));
-  }
-  const double allowed = def_.tolerance(case_) * largest;
-  int64_t n_wrong = 0;
-  std::string shown;
-  for (int64_t r = 0; r < want.rows(); ++r) {
-    const std::vector<double> g = got.Row(r), w = want.Row(r);
-    for (int64_t i = 0; i < want.cols(); ++i) {
-      const double off = std::fabs(g[i] - w[i]);
-      if (largest > 0 && off <= allowed) {
-        *error = std::max(*error, off / largest);
-      } else if (!(off <= 0) && n_wrong++ < kShownWrong) {  // NaN too
-        absl::StrAppendFormat(&shown, "\n%s got %.9g, want %.9g ± %.3g", IndexOf(t.dims, r, i), g[i], w[i], allowed);
-      }
-    }
-  }
-  if (n_wrong == 0) return absl::OkStatus();
-  return absl::DataLossError(
-      absl::StrCat(t.slot, ": ", n_wrong, " of ", want.elems(), " elements are wrong; the first:", shown));
+  const ops::Comparison result =
+      ops::Compare(t.View(&got_bytes).Elements(), t.View(&want_bytes).Elements(), def_.tolerance(case_), {},
+                   [&](int64_t at) { return ops::IndexText(t.dims, at); });
+  *error = std::max(*error, result.error);
+  if (result.ok()) return absl::OkStatus();
+  return absl::DataLossError(absl::StrCat(t.slot, ": ", result.n_wrong, " of ", t.View(&want_bytes).elems(),
+                                          " elements are wrong; the first:", result.first));
 }
 
 absl::Status OneOp::CompareTensor(const Tensor& t, double* error) const {

@@ -70,6 +70,7 @@ concord::LoadOptions ToOptions(const concord_load_options& c) {
   if (c.plugin != nullptr) options.plugins = {c.plugin};
   if (c.compute != nullptr) options.compute = c.compute;
   if (c.kv_type != nullptr) options.kv_type = c.kv_type;
+  if (c.canary != nullptr) options.canary = c.canary;
   options.threads = c.threads;
   options.pin_threads = c.pin_threads != 0;
   options.context_tokens = c.context_tokens;
@@ -114,6 +115,7 @@ void FillResult(const concord::Result& from, concord_result* out) {
   result.generated_tokens = from.generated_tokens;
   result.prefill_seconds = from.prefill_seconds;
   result.decode_seconds = from.decode_seconds;
+  result.warning_count = static_cast<int64_t>(from.warnings.size());
   std::memcpy(out, &result, std::min<size_t>(out->struct_size, sizeof result));
 }
 
@@ -187,6 +189,11 @@ int64_t concord_trace_dropped_events(const concord_trace* trace) {
 void concord_trace_free(concord_trace* trace) { delete trace; }
 
 void concord_model_free(concord_model* model) { delete model; }
+
+const char* concord_model_warning(const concord_model* model, size_t index) {
+  if (model == nullptr || index >= model->model.info().warnings.size()) return nullptr;
+  return model->model.info().warnings[index].c_str();
+}
 
 int32_t concord_tokenize(const concord_model* model, const char* text, int32_t* ids, size_t capacity, size_t* count,
                          concord_message* message) {

@@ -106,6 +106,7 @@ absl::StatusOr<std::shared_ptr<StreamState>> EngineCore::Submit(const Request& r
         absl::StrCat("max_tokens is ", request.max_tokens, ", want -1 (no limit) or more"));
   }
   auto sequence = std::make_unique<Sequence>(request, std::move(prompt), model_->tokenizer(), context);
+  sequence->Warn(model_->info().warnings);
   std::shared_ptr<StreamState> stream = sequence->stream();
   if (request.max_tokens == 0) return sequence->Finish(FinishReason::kMaxTokens), stream;
   std::lock_guard<std::mutex> lock(mutex_);

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "absl/strings/str_join.h"
+#include "runtime/exec/canary.h"
 #include "runtime/exec/device_models.h"
 #include "runtime/exec/devices.h"
 #include "runtime/exec/model_graph.h"
@@ -35,6 +36,7 @@ int64_t StateBytesPerToken(const graph::Module& module) {
 
 absl::StatusOr<std::shared_ptr<const LoadedModel>> LoadedModel::Load(const std::string& path,
                                                                      const LoadOptions& options) {
+  const auto begin = std::chrono::steady_clock::now();
   Tracer* const tracer = options.trace.impl().get();
   if (tracer != nullptr) tracer->NameThread("loading");
   const TraceScope scope(tracer, "load");
@@ -45,20 +47,19 @@ absl::StatusOr<std::shared_ptr<const LoadedModel>> LoadedModel::Load(const std::
   model->info_.path = path;
   CONCORD_RETURN_IF_ERROR(model->Build(options));
   CONCORD_ASSIGN_OR_RETURN(model->devices_, Traced(tracer, "open devices", [&] { return OpenDevices(options); }));
-  CONCORD_RETURN_IF_ERROR(model->Place(options));
-  CONCORD_RETURN_IF_ERROR(model->LoadWeights(options));
+  CONCORD_RETURN_IF_ERROR(model->Finish(options, begin));
   return model;
 }
 
 absl::StatusOr<std::shared_ptr<const LoadedModel>> LoadedModel::Load(std::unique_ptr<loader::ModelSource> source,
                                                                      std::vector<std::shared_ptr<hal::Device>> devices,
                                                                      const LoadOptions& options) {
+  const auto begin = std::chrono::steady_clock::now();
   auto model = std::shared_ptr<LoadedModel>(new LoadedModel);
   model->source_ = std::move(source);
   model->devices_ = std::move(devices);
   CONCORD_RETURN_IF_ERROR(model->Build(options));
-  CONCORD_RETURN_IF_ERROR(model->Place(options));
-  CONCORD_RETURN_IF_ERROR(model->LoadWeights(options));
+  CONCORD_RETURN_IF_ERROR(model->Finish(options, begin));
   return model;
 }
 
@@ -81,6 +82,16 @@ absl::Status LoadedModel::Build(const LoadOptions& options) {
   info_.max_context_tokens = module_.max_context;
   info_.context_tokens = built.context;
   info_.kv_bytes_per_token = StateBytesPerToken(module_);
+  return absl::OkStatus();
+}
+
+// What needs the devices. `begin`: of the whole loading.
+absl::Status LoadedModel::Finish(const LoadOptions& options, std::chrono::steady_clock::time_point begin) {
+  CONCORD_RETURN_IF_ERROR(Place(options));
+  CONCORD_RETURN_IF_ERROR(LoadWeights(options));
+  const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - begin;
+  const TraceScope scope(tracer_, "canary");
+  CONCORD_ASSIGN_OR_RETURN(info_.warnings, RunCanary(*this, options.canary, taken.count()));
   return absl::OkStatus();
 }
 

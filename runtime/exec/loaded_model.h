@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <memory>
 #include <optional>
 #include <string>
@@ -43,6 +44,7 @@ class LoadedModel {
 
  private:
   absl::Status Build(const LoadOptions& options);
+  absl::Status Finish(const LoadOptions& options, std::chrono::steady_clock::time_point begin);
   absl::Status Place(const LoadOptions& options);
   absl::Status LoadWeights(const LoadOptions& options);
 

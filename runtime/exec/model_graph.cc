@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "runtime/exec/canary.h"
 #include "runtime/exec/capacities.h"
 #include "runtime/exec/demo_model.h"
 #include "runtime/models/model.h"
@@ -16,6 +17,10 @@ absl::Status CheckOptions(const LoadOptions& options) {
   }
   if (options.compute != "fast" && options.compute != "exact") {
     return absl::InvalidArgumentError(absl::StrCat("compute is '", options.compute, "', want fast or exact"));
+  }
+  if (std::none_of(std::begin(kCanaryWords), std::end(kCanaryWords),
+                   [&](const char* w) { return options.canary == w; })) {
+    return absl::InvalidArgumentError(absl::StrCat("canary is '", options.canary, "', want off, warn, strict or full"));
   }
   if (options.threads < 0 || options.context_tokens < 0) {
     return absl::InvalidArgumentError("threads and context_tokens must not be negative; 0 chooses for you");

@@ -26,6 +26,9 @@ class Sequence {
   int64_t n_pending() const { return static_cast<int64_t>(tokens_.size()) - n_computed; }
   const std::shared_ptr<StreamState>& stream() const { return stream_; }
 
+  // What its result is to say about the model.
+  void Warn(const std::vector<std::string>& warnings) { result_.warnings = warnings; }
+
   // Chooses the next token from `logits` ([n_vocab], modified), gives it to the stream and ends the sequence where it
   // says so. True while it goes on.
   bool Advance(absl::Span<float> logits);

@@ -15,7 +15,7 @@ constexpr uint64_t kInputAlign = 256;  // offsets of inputs in their buffer: a m
 
 struct InputField {
   const char* name;  // of the graph's input; group inputs end like this
-  const std::vector<int32_t> StepBatch::*field;
+  StepField field;
 };
 constexpr InputField kInputFields[] = {
     {"tokens", &StepBatch::tokens},          {"positions", &StepBatch::positions},
@@ -23,15 +23,15 @@ constexpr InputField kInputFields[] = {
     {".slots", &StepBatch::slots},           {".block_table", &StepBatch::block_table},
     {"output_rows", &StepBatch::output_rows}};
 
-const InputField* FieldOf(absl::string_view name) {
+}  // namespace
+
+StepField StepFieldOf(absl::string_view name) {
   for (const InputField& f : kInputFields) {
     const absl::string_view want = f.name;
-    if (f.name[0] == '.' ? name.size() > want.size() && absl::EndsWith(name, want) : name == want) return &f;
+    if (f.name[0] == '.' ? name.size() > want.size() && absl::EndsWith(name, want) : name == want) return f.field;
   }
   return nullptr;
 }
-
-}  // namespace
 
 // One piece of memory, so that one copy brings the inputs to a device with memory of its own. The largest (the block
 // tables) are last: what a step leaves unused is then mostly behind the last used byte, and does not travel.
@@ -43,12 +43,12 @@ absl::StatusOr<InputLayout> InputLayout::Of(const std::vector<const LoadedPart*>
       if (value.role != graph::Role::kInput || graph::IsCut(value.name)) continue;
       const auto same = [&](const Input& input) { return input.name == value.name; };
       if (std::any_of(layout.inputs_.begin(), layout.inputs_.end(), same)) continue;
-      const InputField* field = FieldOf(value.name);
+      const StepField field = StepFieldOf(value.name);
       if (field == nullptr)
         return absl::UnimplementedError(absl::StrCat("the graph has an input '", value.name, "' that nothing gives"));
       CONCORD_ASSIGN_OR_RETURN(const int64_t bytes, graph::ResolveBytes(value.type, capacities));
       const uint64_t padded = (static_cast<uint64_t>(bytes) + kInputAlign - 1) / kInputAlign * kInputAlign;
-      layout.inputs_.push_back({value.name, field->field, padded, 0});
+      layout.inputs_.push_back({value.name, field, padded, 0});
     }
   }
   std::stable_sort(layout.inputs_.begin(), layout.inputs_.end(),

@@ -10,6 +10,10 @@
 
 namespace concord::exec {
 
+// Which field of a step a graph's input of this name holds ("tokens", "kv.slots"); null: none.
+using StepField = const std::vector<int32_t> StepBatch::*;
+StepField StepFieldOf(absl::string_view name);
+
 // Where the inputs of a step (tokens, positions, block tables, ...) lie in one piece of memory on a device: those that
 // any part there reads, once.
 class InputLayout {
@@ -27,7 +31,7 @@ class InputLayout {
  private:
   struct Input {
     std::string name;
-    const std::vector<int32_t> StepBatch::*field;
+    StepField field;
     uint64_t padded_bytes;
     uint64_t offset_bytes;
   };

@@ -142,6 +142,22 @@ bool UsedInPlace(const WeightSource& from, const loader::Tensor& tensor, const o
   return !from.transpose && from.add == 0 && tensor.type == want.packing;
 }
 
+absl::StatusOr<std::vector<std::byte>> ReadRows(const loader::ModelSource& source, const WeightSource& from,
+                                                const ops::TensorType& type, int64_t begin, int64_t count) {
+  WeightSource rows = from;
+  if (count < type.dims[0].value) {
+    if (from.tensor.empty()) {
+      rows.values.assign(from.values.begin() + begin, from.values.begin() + begin + count);
+    } else {
+      rows.row_begin = (from.row_count < 0 ? 0 : from.row_begin) + begin;
+      rows.row_count = count;
+    }
+  }
+  CONCORD_ASSIGN_OR_RETURN(Piece piece, PieceOf(source, rows, type));
+  if (piece.made.empty()) piece.made.assign(piece.data, piece.data + piece.size_bytes);
+  return std::move(piece.made);
+}
+
 concord_constant_desc DescribeConstant(const ops::TensorType& type, const std::string& name, const void* data,
                                        int64_t bytes) {
   concord_constant_desc desc{};

@@ -57,6 +57,11 @@ class Weights {
 // Whether a weight is used where it lies in the file: the same type, nothing to change.
 bool UsedInPlace(const graph::WeightSource& from, const loader::Tensor& tensor, const ops::TensorType& want);
 
+// Rows [begin, begin + count) of the first dim of a weight (of a vector: elements), as `type`, its type, wants them.
+// All of it, or rows of a vector or matrix.
+absl::StatusOr<std::vector<std::byte>> ReadRows(const loader::ModelSource& source, const graph::WeightSource& from,
+                                                const ops::TensorType& type, int64_t begin, int64_t count);
+
 // The form of the border of a weight whose bytes lie at `data` and stay there. Points into `type` and `name`.
 concord_constant_desc DescribeConstant(const ops::TensorType& type, const std::string& name, const void* data,
                                        int64_t bytes);

@@ -3,7 +3,9 @@
 #include <csignal>
 #include <nlohmann/json.hpp>
 
+#include "absl/strings/str_cat.h"
 #include "tests/e2e/program.h"
+#include "tests/emulators/faulty/path.h"
 
 namespace concord::e2e {
 namespace {
@@ -44,6 +46,34 @@ void ExpectGolden(const std::string& model) {
 TEST(Generate, GoldenFromGguf) { ExpectGolden(Golden("llama/llama.gguf")); }
 TEST(Generate, GoldenFromFolder) { ExpectGolden(Golden("llama")); }
 TEST(Generate, GoldenFromShards) { ExpectGolden(Golden("llama_sharded")); }
+
+// A device that computes wrongly is found when the model is loaded; with --canary warn it writes, and says so.
+TEST(Generate, StopsAtADeviceThatComputesWrongly) {
+  const std::string device = absl::StrCat("faulty:", static_cast<int>(faulty::kScaledLinear));
+  std::vector<std::string> args = {"-p",       "a",    "-n",    "3", "--plugin", CONCORD_FAULTY_PLUGIN,
+                                   "--device", device, "--json"};
+  const std::string says = " computes wrongly: linear of layers.0 in int8/32 with 3 tokens: y: ";
+  const Outcome strict = RunModel(args);
+  EXPECT_EQ(strict.exit_code, 5);
+  EXPECT_EQ(strict.out, "");
+  EXPECT_THAT(strict.err, StartsWith(absl::StrCat("run-model: ", device, says)));
+  EXPECT_THAT(strict.err, HasSubstr("\n[0, 0, 0] got "));
+  EXPECT_THAT(strict.err, HasSubstr("with --canary warn it runs all the same"));
+  args.insert(args.end(), {"--canary", "warn"});
+  const Outcome warned = RunModel(args);
+  EXPECT_EQ(warned.exit_code, 0) << warned.err;
+  EXPECT_THAT(warned.err, HasSubstr(device + says));
+  const json result = json::parse(warned.out);
+  ASSERT_FALSE(result["warnings"].empty());
+  EXPECT_THAT(result["warnings"][0].get<std::string>(), StartsWith(device + says));
+  args.back() = "off";
+  const Outcome off = RunModel(args);
+  EXPECT_EQ(off.exit_code, 0) << off.err;
+  EXPECT_EQ(off.err, "");
+  EXPECT_FALSE(json::parse(off.out).contains("warnings"));
+  args.back() = "sometimes";
+  EXPECT_EQ(RunModel(args).exit_code, 2);
+}
 
 TEST(Generate, PromptFromStandardInputAndFile) {
   const std::string model = Golden("llama/llama.gguf");

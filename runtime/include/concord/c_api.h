@@ -47,6 +47,7 @@ typedef struct concord_load_options {
   void (*on_progress)(void* user, int64_t done_bytes, int64_t total_bytes);
   void* user;
   concord_trace* trace; /* records what the model and its engines do; NULL: nothing. It may be freed before them. */
+  const char* canary; /* NULL: "strict"; off, warn, full: how devices other than the CPU are proven */
 } concord_load_options;
 
 typedef struct concord_engine_options {
@@ -98,6 +99,7 @@ typedef struct concord_result {
   int64_t generated_tokens;
   double prefill_seconds;
   double decode_seconds;
+  int64_t warning_count; /* of the model: see concord_model_warning */
 } concord_result;
 
 /* One token: its id and the whole UTF-8 characters that became complete with it, valid during the call. id -1 is no
@@ -134,6 +136,9 @@ CONCORD_API void concord_trace_free(concord_trace* trace);
 CONCORD_API int32_t concord_model_load(const char* path, const concord_load_options* options, concord_model** out,
                                        concord_message* message);
 CONCORD_API void concord_model_free(concord_model* model);
+/* What is known to be wrong with the model's devices (canary "warn"): warning 0, 1, ...; NULL behind the last. Valid as
+ * long as the model. */
+CONCORD_API const char* concord_model_warning(const concord_model* model, size_t index);
 /* Writes at most `capacity` ids and returns how many there are in *count. */
 CONCORD_API int32_t concord_tokenize(const concord_model* model, const char* text, int32_t* ids, size_t capacity,
                                      size_t* count, concord_message* message);

@@ -86,6 +86,11 @@ struct LoadOptions {
   // Tokens a sequence may hold; 0: the model's own limit, at most 8192. More than that limit is OutOfRange. Longrope
   // models (Phi) use their long factors for every sequence when this is above their original length, else the short.
   int64_t context_tokens = 0;
+  // Whether devices other than the CPU have to prove themselves on this model, against a float64 reference, before it
+  // is used: "strict": a wrong result is Unavailable, naming op and device; "warn": it becomes a warning, and the model
+  // runs; "off": not at all. Takes at most 0.5 s or 5 % of the time to load, and nothing once all has passed on this
+  // machine; "full" is strict, and takes as long as it takes.
+  std::string canary = "strict";
   Trace trace;
   std::function<void(const LoadProgress&)> on_progress;
   std::function<void(LogLevel, absl::string_view)> on_log;
@@ -101,6 +106,7 @@ struct ModelInfo {
   int64_t max_context_tokens = 0;  // what the model was made for; 0: unlimited
   int64_t context_tokens = 0;      // what it was loaded for
   int64_t kv_bytes_per_token = 0;
+  std::vector<std::string> warnings;  // what a device was found to compute wrongly (LoadOptions::canary "warn")
 };
 
 // A loaded model: weights on a device, tokenizer, compiled graph. Immutable.
@@ -177,6 +183,7 @@ struct Result {
   int64_t generated_tokens = 0;
   double prefill_seconds = 0;  // from submission to the first token
   double decode_seconds = 0;   // from the first token to the last
+  std::vector<std::string> warnings;  // ModelInfo's: why the answer may be wrong
 };
 
 // The tokens of one request as they come. Next() and iteration from one thread at a time; Cancel() from any.

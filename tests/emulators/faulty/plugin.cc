@@ -23,17 +23,28 @@ constexpr const char* kNames[kFaults] = {"nothing is wrong",
                                          "keeps the memory of its buffers",
                                          "has memory without end",
                                          "does not wait",
-                                         "copies from the wrong place"};
+                                         "copies from the wrong place",
+                                         "linear times 1.01",
+                                         "attention times 1.01",
+                                         "programs with shared memory times 1.01"};
 
 constexpr const char kVictim[] = "rms_norm";
+const char* VictimOf(Fault fault) {
+  return fault == kScaledLinear ? "linear" : fault == kScaledAttention ? "attention" : kVictim;
+}
 constexpr size_t kWholeModel = 10;  // ops that a program of the suite has only when it is a model
 
 // Applies the fault to what a program has computed.
 class FaultyPrepared final : public sdk::HostPrepared {
  public:
-  FaultyPrepared(std::unique_ptr<sdk::Prepared> inner, concord_array fixed, Fault fault, bool victim, bool model)
-      : inner_(std::move(inner)), fault_(fault), victim_(victim), model_(model) {
-    sdk::ArrayView<concord_binding>(fixed).CopyTo(&fixed_);
+  FaultyPrepared(std::unique_ptr<sdk::Prepared> inner, const concord_prepare_args& args, Fault fault, bool victim,
+                 bool model)
+      : inner_(std::move(inner)),
+        fault_(fault),
+        victim_(victim),
+        model_(model),
+        shared_(model && args.planned_bytes > 0) {
+    sdk::ArrayView<concord_binding>(args.bindings).CopyTo(&fixed_);
   }
 
   sdk::Status Check(const sdk::Work& work) override { return Inner().Check(work); }
@@ -55,7 +66,8 @@ class FaultyPrepared final : public sdk::HostPrepared {
   }
 
   void Spoil(char* bytes, uint64_t size) {
-    const bool scaled = (fault_ == kScaled && victim_) || (fault_ == kScaledDeep && model_);
+    const bool alone = fault_ == kScaled || fault_ == kScaledLinear || fault_ == kScaledAttention;
+    const bool scaled = (alone && victim_) || (fault_ == kScaledDeep && model_) || (fault_ == kScaledShared && shared_);
     for (uint64_t at = 0; scaled && at + sizeof(float) <= size; at += sizeof(float)) {
       float value = 0;
       std::memcpy(&value, bytes + at, sizeof(value));
@@ -75,14 +87,14 @@ class FaultyPrepared final : public sdk::HostPrepared {
   std::unique_ptr<sdk::Prepared> inner_;
   std::vector<concord_binding> fixed_;  // what prepare bound: the logits of a model
   Fault fault_;
-  bool victim_, model_;
+  bool victim_, model_, shared_;
 };
 
 class FaultyProgram final : public sdk::Program {
  public:
   FaultyProgram(const concord_program_desc& desc, Fault fault) : inner_(desc), fault_(fault) {
     const sdk::Graph graph(desc);
-    victim_ = graph.n_ops() == 1 && graph.op(0).name() == kVictim;
+    victim_ = graph.n_ops() == 1 && graph.op(0).name() == VictimOf(fault);
     model_ = graph.n_ops() >= kWholeModel;
   }
 
@@ -90,7 +102,7 @@ class FaultyProgram final : public sdk::Program {
                                                       concord_prepare_result* result) override {
     sdk::Result<std::unique_ptr<sdk::Prepared>> inner = inner_.Prepare(args, result);
     if (!inner.ok()) return inner.status();
-    auto made = std::make_unique<FaultyPrepared>(std::move(*inner), args.bindings, fault_, victim_, model_);
+    auto made = std::make_unique<FaultyPrepared>(std::move(*inner), args, fault_, victim_, model_);
     return std::unique_ptr<sdk::Prepared>(std::move(made));
   }
 

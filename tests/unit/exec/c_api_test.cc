@@ -9,6 +9,8 @@
 #include <string>
 #include <vector>
 
+#include "tests/emulators/faulty/path.h"
+
 namespace {
 
 struct Collected {
@@ -54,6 +56,26 @@ TEST_F(CApi, GeneratesAndReportsTheResult) {
   EXPECT_EQ(out.tokens, 12);
   EXPECT_EQ(result.finish_reason, CONCORD_FINISH_MAX_TOKENS);
   EXPECT_EQ(result.generated_tokens, 12);
+  EXPECT_EQ(result.warning_count, 0);
+}
+
+TEST_F(CApi, CanaryIsAnOptionAndWarningsAreText) {
+  concord_load_options options;
+  concord_load_options_init(&options);
+  options.plugin = CONCORD_FAULTY_PLUGIN;
+  options.device = "faulty:1";
+  concord_model* model = nullptr;
+  concord_message message;
+  EXPECT_EQ(concord_model_load("", &options, &model, &message), 14);  // unavailable
+  EXPECT_NE(std::strstr(message.text, "faulty:1 computes wrongly: rms_norm"), nullptr) << message.text;
+  options.canary = "warn";
+  ASSERT_EQ(concord_model_load("", &options, &model, &message), 0) << message.text;
+  ASSERT_NE(concord_model_warning(model, 0), nullptr);
+  EXPECT_NE(std::strstr(concord_model_warning(model, 0), "rms_norm"), nullptr);
+  EXPECT_EQ(concord_model_warning(model, 1), nullptr);
+  concord_model_free(model);
+  EXPECT_EQ(concord_model_warning(model_, 0), nullptr);
+  EXPECT_EQ(concord_model_warning(nullptr, 0), nullptr);
 }
 
 TEST_F(CApi, CallbackCanStop) {
