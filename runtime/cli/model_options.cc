@@ -35,6 +35,21 @@ absl::StatusOr<std::string> ReadAll(int fd, const std::string& what) {
   }
 }
 
+absl::Status CheckHandover(const ModelOptions& options) {
+  const std::string &prefill = options.prefill_device, &decode = options.decode_device;
+  if (prefill.empty() != decode.empty()) {
+    return UsageError(absl::StrCat(prefill.empty() ? "--decode-device" : "--prefill-device", " wants ",
+                                   prefill.empty() ? "--prefill-device" : "--decode-device", " beside it"));
+  }
+  if (!prefill.empty() && (!options.place.empty() || !options.DeviceNames().empty())) {
+    return UsageError("--prefill-device and --decode-device say where all runs; leave out --device and --place");
+  }
+  if (prefill.empty() && !options.decode_kv_type.empty()) return UsageError("--decode-kv-type wants --decode-device");
+  if (prefill.empty() || prefill != decode) return absl::OkStatus();
+  return UsageError(
+      absl::StrCat("--prefill-device and --decode-device are both ", prefill, "; want --device ", prefill));
+}
+
 absl::Status LoadError(const ModelOptions& options, absl::Status status) {
   if (absl::IsUnavailable(status)) {
     CONCORD_ASSIGN_OR_RETURN(const hal::DeviceRegistry registry, FindDevices(options));
@@ -61,7 +76,8 @@ void DeviceOptions::Declare(Arguments& args) {
 }
 
 std::vector<std::string> DeviceOptions::DeviceNames() const {
-  if (!place.empty() && device == DeviceOptions().device) return {};
+  const bool said = !place.empty() || !prefill_device.empty() || !decode_device.empty();
+  if (said && device == DeviceOptions().device) return {};
   std::vector<std::string> names = absl::StrSplit(device, ',');
   for (std::string& name : names) absl::StripAsciiWhitespace(&name);
   return names;
@@ -72,6 +88,9 @@ std::vector<std::string> DeviceOptions::AllNames() const {
   // A text that does not parse is reported where the model is loaded.
   for (const graph::PlaceRule& rule : graph::ParsePlacement(place).value_or(std::vector<graph::PlaceRule>())) {
     names.push_back(rule.device);
+  }
+  for (const std::string& name : {prefill_device, decode_device}) {
+    if (!name.empty()) names.push_back(name);
   }
   return names;
 }
@@ -85,11 +104,16 @@ void ModelOptions::Declare(Arguments& args) {
   args.Value("--place", "RULES", &place,
              "which part runs where: \"layers 0-7=vulkan:0; output=cpu; *=opencl:0\"; WHAT is layers N or N-M, embed, "
              "output, experts or *");
+  args.Value("--prefill-device", "NAME", &prefill_device,
+             "where prompts are read, when --decode-device answers: the KV cache is handed over");
+  args.Value("--decode-device", "NAME", &decode_device, "where answers are written, when --prefill-device reads");
   args.Group("Model");
   args.Value("--context", "TOKENS", &context,
              "tokens that prompt and answer may have; 0: the model's own, at most 8192")
       .AtLeast(0);
   args.Value("--kv-type", "TYPE", &kv_type, "of the KV cache").OneOf({"f32", "f16", "bf16", "q8_0"});
+  args.Value("--decode-kv-type", "TYPE", &decode_kv_type, "the same on --decode-device; without it as --kv-type")
+      .OneOf({"f32", "f16", "bf16", "q8_0"});
   args.Value("--compute", "HOW", &compute, "exact: f32 activations; fast: int8 for quantised weights")
       .OneOf({"exact", "fast"});
   args.Value("--batch-tokens", "N", &batch_tokens, "tokens a step: long prompts go in pieces of this").AtLeast(1);
@@ -98,11 +122,14 @@ void ModelOptions::Declare(Arguments& args) {
 LoadOptions ModelOptions::ToLoadOptions() const {
   return {.devices = DeviceNames(),
           .place = place,
+          .prefill_device = prefill_device,
+          .decode_device = decode_device,
           .plugins = PluginFiles(*this),
           .threads = threads,
           .pin_threads = pin,
           .compute = compute,
           .kv_type = kv_type,
+          .decode_kv_type = decode_kv_type,
           .context_tokens = context};
 }
 
@@ -122,6 +149,7 @@ absl::StatusOr<hal::DeviceRegistry> FindDevices(const DeviceOptions& options, Lo
 }
 
 absl::StatusOr<Model> LoadModel(const ModelOptions& options, Console& console) {
+  CONCORD_RETURN_IF_ERROR(CheckHandover(options));
   if (!options.plugins.empty()) CONCORD_RETURN_IF_ERROR(FindDevices(options).status());
   LoadOptions load = options.ToLoadOptions();
   load.on_progress = [&](const LoadProgress& p) {

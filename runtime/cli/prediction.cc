@@ -35,6 +35,9 @@ exec::StepCapacities DecodeSizes(exec::StepCapacities capacities) {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Prediction>> Prediction::Make(const ModelOptions& options, int64_t sequences) {
+  if (!options.prefill_device.empty() || !options.decode_device.empty()) {
+    return UsageError("a hand-over cannot be planned; plan each of its two devices with --device");
+  }
   auto p = std::unique_ptr<Prediction>(new Prediction);
   p->sequences_ = sequences;
   p->batch_tokens_ = options.batch_tokens;

@@ -27,6 +27,10 @@ constexpr Phrase kPhrases[] = {
      "加载后端插件（libconcord_backend_*.so）；可多次使用"},
     {"CPU threads; 0: one a core", "CPU 线程数；0：每个核心一个线程"},
     {"bind each CPU thread to a core", "将每个 CPU 线程绑定到一个核心"},
+    {"where prompts are read, when --decode-device answers: the KV cache is handed over",
+     "在哪个设备上处理提示词（预填充），与 --decode-device 同用：KV 缓存随后移交给后者"},
+    {"where answers are written, when --prefill-device reads",
+     "在哪个设备上生成回答（解码），与 --prefill-device 同用"},
 
     // Model.
     {"Model", "模型"},
@@ -43,6 +47,8 @@ constexpr Phrase kPhrases[] = {
     {"tokens that prompt and answer may have; 0: the model's own, at most 8192",
      "上下文长度，即提示词与回答合计的最大 token 数；0：取模型自身的上限，但不超过 8192"},
     {"of the KV cache", "KV 缓存的数据类型"},
+    {"the same on --decode-device; without it as --kv-type",
+     "--decode-device 上 KV 缓存的数据类型；省略时与 --kv-type 相同"},
     {"exact: f32 activations; fast: int8 for quantised weights",
      "exact：激活值用 f32；fast：遇到量化权重时激活值用 int8"},
     {"tokens a step: long prompts go in pieces of this", "每步最多处理的 token 数；较长的提示词按此大小分块预填充"},

@@ -13,11 +13,40 @@
 namespace concord::exec {
 namespace {
 
-absl::Status CheckOptions(const LoadOptions& options) {
+absl::Status CheckKv(const std::string& type, int64_t block_tokens, const char* whose) {
   static constexpr const char* kKvTypes[] = {"f32", "f16", "bf16", "q8_0"};
-  if (std::none_of(std::begin(kKvTypes), std::end(kKvTypes), [&](const char* t) { return options.kv_type == t; })) {
-    return absl::InvalidArgumentError(absl::StrCat("kv_type is '", options.kv_type, "', want f32, f16, bf16 or q8_0"));
+  if (std::find(std::begin(kKvTypes), std::end(kKvTypes), type) == std::end(kKvTypes)) {
+    return absl::InvalidArgumentError(absl::StrCat(whose, "kv_type is '", type, "', want f32, f16, bf16 or q8_0"));
   }
+  if (block_tokens < 0 || block_tokens > kMaxBlockTokens) {
+    return absl::InvalidArgumentError(absl::StrCat(whose, "kv_block_tokens is ", block_tokens, ", want 1 to ",
+                                                   kMaxBlockTokens, ", or 0 for ", kBlockTokens));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckHandover(const LoadOptions& options) {
+  const std::string &prefill = options.prefill_device, &decode = options.decode_device;
+  if (prefill.empty() != decode.empty()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(prefill.empty() ? "decode_device" : "prefill_device", " is '", prefill, decode, "', but ",
+                     prefill.empty() ? "prefill_device" : "decode_device", " is not given; hand-over wants both"));
+  }
+  if (!prefill.empty() && (!options.devices.empty() || !options.place.empty())) {
+    return absl::InvalidArgumentError(
+        "prefill_device and decode_device say where all of the model runs; leave devices and place empty, or leave out "
+        "those two");
+  }
+  if (decode.empty() && (!options.decode_kv_type.empty() || options.decode_kv_block_tokens != 0)) {
+    return absl::InvalidArgumentError("decode_kv_type and decode_kv_block_tokens want a decode_device");
+  }
+  const std::string& type = options.decode_kv_type.empty() ? options.kv_type : options.decode_kv_type;
+  return CheckKv(type, options.decode_kv_block_tokens, "decode_");
+}
+
+absl::Status CheckOptions(const LoadOptions& options) {
+  CONCORD_RETURN_IF_ERROR(CheckKv(options.kv_type, options.kv_block_tokens, ""));
+  CONCORD_RETURN_IF_ERROR(CheckHandover(options));
   if (options.compute != "fast" && options.compute != "exact") {
     return absl::InvalidArgumentError(absl::StrCat("compute is '", options.compute, "', want fast or exact"));
   }
@@ -70,8 +99,7 @@ absl::StatusOr<std::shared_ptr<const LoadedModel>> LoadedModel::Load(const std::
   model->info_.path = path;
   CONCORD_RETURN_IF_ERROR(model->Build(options));
   CONCORD_ASSIGN_OR_RETURN(model->devices_, OpenDevices(options));
-  CONCORD_RETURN_IF_ERROR(model->Place(options));
-  CONCORD_RETURN_IF_ERROR(model->LoadWeights(options));
+  CONCORD_RETURN_IF_ERROR(model->Finish(options));
   return model;
 }
 
@@ -83,9 +111,43 @@ absl::StatusOr<std::shared_ptr<const LoadedModel>> LoadedModel::Load(std::unique
   model->source_ = std::move(source);
   model->devices_ = std::move(devices);
   CONCORD_RETURN_IF_ERROR(model->Build(options));
-  CONCORD_RETURN_IF_ERROR(model->Place(options));
-  CONCORD_RETURN_IF_ERROR(model->LoadWeights(options));
+  CONCORD_RETURN_IF_ERROR(model->Finish(options));
   return model;
+}
+
+// What needs devices.
+absl::Status LoadedModel::Finish(const LoadOptions& options) {
+  std::shared_ptr<hal::Device> decode_device;
+  if (!options.decode_device.empty()) {
+    if (devices_.size() < 2) {
+      return absl::InvalidArgumentError(absl::StrCat("prefill_device and decode_device are both ", devices_[0]->id(),
+                                                     ": there is nothing to hand over; give it as the device"));
+    }
+    decode_device = std::move(devices_.back());
+    devices_.pop_back();
+  }
+  CONCORD_RETURN_IF_ERROR(Place(options));
+  CONCORD_RETURN_IF_ERROR(LoadWeights(options));
+  return decode_device == nullptr ? absl::OkStatus() : LoadDecoder(std::move(decode_device), options);
+}
+
+// Of the same file and with the same tokenizer, but a graph and weights of its own: it may be cut, fused and decoded
+// otherwise.
+absl::Status LoadedModel::LoadDecoder(std::shared_ptr<hal::Device> device, LoadOptions options) {
+  auto decoder = std::shared_ptr<LoadedModel>(new LoadedModel);
+  decoder->source_ = source_;
+  decoder->tokenizer_ = tokenizer_;
+  decoder->tokenizer_status_ = tokenizer_status_;
+  decoder->devices_ = {std::move(device)};
+  if (!options.decode_kv_type.empty()) options.kv_type = options.decode_kv_type;
+  if (options.decode_kv_block_tokens != 0) options.kv_block_tokens = options.decode_kv_block_tokens;
+  options.decode_device.clear();
+  CONCORD_RETURN_IF_ERROR(decoder->BuildGraph(options));
+  CONCORD_RETURN_IF_ERROR(decoder->Finish(options));
+  absl::StrAppend(&info_.device, ", ", decoder->info_.device);
+  info_.weight_bytes += decoder->info_.weight_bytes;
+  decoder_ = std::move(decoder);
+  return absl::OkStatus();
 }
 
 // Tokenizer and graph: what needs no device.
@@ -97,7 +159,12 @@ absl::Status LoadedModel::Build(const LoadOptions& options) {
   } else {
     return tokenizer.status();
   }
-  models::BuildOptions build = {.kv_packing = options.kv_type, .block_tokens = kBlockTokens};
+  return BuildGraph(options);
+}
+
+absl::Status LoadedModel::BuildGraph(const LoadOptions& options) {
+  models::BuildOptions build = {.kv_packing = options.kv_type,
+                                .block_tokens = options.kv_block_tokens > 0 ? options.kv_block_tokens : kBlockTokens};
   CONCORD_ASSIGN_OR_RETURN(build.context_tokens,
                            ContextFor(options.context_tokens, models::MaxContext(*source_).value_or(0)));
   CONCORD_ASSIGN_OR_RETURN(module_, models::BuildModule(*source_, build));

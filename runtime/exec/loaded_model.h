@@ -20,7 +20,8 @@ namespace concord::exec {
 class LoadedModel {
  public:
   static absl::StatusOr<std::shared_ptr<const LoadedModel>> Load(const std::string& path, const LoadOptions& options);
-  // A source that is open already, on devices that are open already: of `options`, what names devices is not read.
+  // A source that is open already, on devices that are open already: of `options`, what names devices is only read as
+  // far as that with `decode_device` the last of them answers and the others compute prompts.
   static absl::StatusOr<std::shared_ptr<const LoadedModel>> Load(std::unique_ptr<loader::ModelSource> source,
                                                                  std::vector<std::shared_ptr<hal::Device>> devices,
                                                                  const LoadOptions& options);
@@ -39,22 +40,28 @@ class LoadedModel {
   const std::vector<std::unique_ptr<LoadedPart>>& parts() const { return parts_; }  // in the order in which they run
   const std::vector<MovedOp>& moved() const { return moved_; }
   const loader::ModelSource& source() const { return *source_; }
+  // The same model on the devices that answer, where this one only computes prompts; null: this one does both.
+  const std::shared_ptr<const LoadedModel>& decoder() const { return decoder_; }
 
  private:
+  absl::Status Finish(const LoadOptions& options);
+  absl::Status LoadDecoder(std::shared_ptr<hal::Device> device, LoadOptions options);
   absl::Status Build(const LoadOptions& options);
+  absl::Status BuildGraph(const LoadOptions& options);
   absl::Status Place(const LoadOptions& options);
   absl::Status CompileParts(const std::string& compute);
   absl::Status LoadWeights(const LoadOptions& options);
 
   // Destroyed from the bottom up: programs and constants before the devices, all before the file.
-  std::unique_ptr<loader::ModelSource> source_;
-  std::unique_ptr<text::Tokenizer> tokenizer_;
+  std::shared_ptr<const loader::ModelSource> source_;
+  std::shared_ptr<const text::Tokenizer> tokenizer_;
   absl::Status tokenizer_status_;
   ModelInfo info_;
   graph::Module module_;
   std::vector<std::shared_ptr<hal::Device>> devices_;
   std::vector<std::unique_ptr<LoadedPart>> parts_;
   std::vector<MovedOp> moved_;
+  std::shared_ptr<const LoadedModel> decoder_;
 };
 
 }  // namespace concord::exec

@@ -45,6 +45,10 @@ typedef struct concord_load_options {
   /* Called with bytes done and in all while weights are read; may be NULL. */
   void (*on_progress)(void* user, int64_t done_bytes, int64_t total_bytes);
   void* user;
+  /* Prompts on one device, answers on another: both or none, and then `device` is NULL. */
+  const char* prefill_device;
+  const char* decode_device;
+  const char* decode_kv_type; /* NULL: as kv_type */
 } concord_load_options;
 
 typedef struct concord_engine_options {
