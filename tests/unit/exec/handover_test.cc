@@ -51,17 +51,21 @@ Request MakeRequest(int length, int salt, int64_t max_tokens) {
   return request;
 }
 
+constexpr int kRequests = 6;
+
 // Ids of requests at once, with prompts of odd lengths.
-std::vector<std::vector<int32_t>> Ids(const Model& model, const EngineOptions& options, int requests = 6) {
+std::vector<std::vector<int32_t>> Ids(const Model& model, const EngineOptions& options, EngineStats* stats = nullptr) {
   auto engine = Engine::Create(model, options);
   EXPECT_TRUE(engine.ok()) << engine.status();
   std::vector<Stream> streams;
-  for (int r = 0; r < requests; ++r) streams.push_back(*engine->Generate(MakeRequest(1 + 13 * r, r, 24)));
+  for (int r = 0; r < kRequests; ++r) streams.push_back(*engine->Generate(MakeRequest(1 + 13 * r, r, 16)));
   std::vector<std::vector<int32_t>> ids(streams.size());
   for (size_t r = 0; r < streams.size(); ++r) {
     for (const Token& token : streams[r]) ids[r].push_back(token.id);
     EXPECT_TRUE(streams[r].status().ok()) << streams[r].status();
+    EXPECT_EQ(ids[r].size(), 16u);
   }
+  if (stats != nullptr) *stats = engine->stats();
   return ids;
 }
 
@@ -82,7 +86,6 @@ absl::Status EndOf(Stream& stream) {
 TEST(Handover, TheTextIsThatOfOneDevice) {
   for (const char* kv : {"f32", "f16", "bf16", "q8_0"}) {
     const auto want = Ids(OnOne("reference", {.kv_type = kv}), kRoomy);
-    EXPECT_EQ(want[5].size(), 24u);
     EXPECT_EQ(Ids(OnTwo("reference", "discrete", {.kv_type = kv}), kRoomy), want) << kv;
     EXPECT_EQ(Ids(OnTwo("discrete", "reference", {.kv_type = kv}), kRoomy), want) << kv;
   }
@@ -90,35 +93,27 @@ TEST(Handover, TheTextIsThatOfOneDevice) {
 
 TEST(Handover, WhatIsPutOffComesOutTheSame) {
   const auto want = Ids(OnOne("reference"), kRoomy);
-  EXPECT_EQ(Ids(OnTwo("reference", "discrete"), kTight), want);
-  EXPECT_EQ(Ids(OnTwo("discrete", "reference"), kTight), want);
+  for (const auto& [prefill, decode] : {std::pair("reference", "discrete"), std::pair("discrete", "reference")}) {
+    EngineStats stats;
+    EXPECT_EQ(Ids(OnTwo(prefill, decode), kTight, &stats), want);
+    EXPECT_GT(stats.handovers, kRequests);  // some were handed over again
+  }
 }
 
 TEST(Handover, BlocksOfOtherSizesGiveTheSameText) {
   const auto want = Ids(OnOne("reference"), kRoomy);
   EXPECT_EQ(Ids(OnOne("reference", {.kv_block_tokens = 7}), kTight), want);
-  for (const auto& [from, to] : {std::pair(5, 32), std::pair(32, 3), std::pair(16, 24)}) {
-    const LoadOptions sizes = {.kv_block_tokens = from, .decode_kv_block_tokens = to};
-    EXPECT_EQ(Ids(OnTwo("discrete", "reference", sizes), kTight), want) << from << " to " << to;
-    EXPECT_EQ(Ids(OnTwo("reference", "discrete", sizes), kTight), want) << from << " to " << to;
-  }
+  EXPECT_EQ(Ids(OnTwo("discrete", "reference", {.kv_block_tokens = 5, .decode_kv_block_tokens = 32}), kTight), want);
+  EXPECT_EQ(Ids(OnTwo("reference", "discrete", {.kv_block_tokens = 32, .decode_kv_block_tokens = 3}), kTight), want);
 }
 
-// The CPU rounds otherwise than the card, so a token has to be computed by the same of them however often it is.
-TEST(Handover, UnlikeDevicesGiveTheSameTextUnderPressure) {
+// What is exact of a hand-over between unlike devices or types: a token is always computed by the same device from the
+// same keys, so that the text does not depend on what was put off. What keys become is in kv_handover_test.cc.
+TEST(Handover, UnlikeSidesGiveTheSameTextUnderPressure) {
   for (const auto& [prefill, decode] : {std::pair("cpu", "discrete"), std::pair("discrete", "cpu")}) {
-    const auto got = Ids(OnTwo(prefill, decode, {.kv_type = "f32"}), kTight);
-    EXPECT_EQ(got, Ids(OnTwo(prefill, decode, {.kv_type = "f32"}), kRoomy)) << prefill;
-    for (const auto& ids : got) EXPECT_EQ(ids.size(), 24u);
-  }
-}
-
-TEST(Handover, KvTypesMayDiffer) {
-  for (const char* from : {"f32", "f16", "bf16", "q8_0"}) {
-    for (const char* to : {"f32", "f16", "bf16", "q8_0"}) {
-      const Model model = OnTwo("reference", "discrete", {.kv_type = from, .decode_kv_type = to});
-      const auto roomy = Ids(model, kRoomy);
-      EXPECT_EQ(Ids(model, kTight), roomy) << from << " to " << to;
+    for (const auto& [from, to] : {std::pair("f32", "q8_0"), std::pair("f16", "f32")}) {
+      const Model model = OnTwo(prefill, decode, {.kv_type = from, .decode_kv_type = to});
+      EXPECT_EQ(Ids(model, kTight), Ids(model, kRoomy)) << prefill << " " << from << " to " << decode << " " << to;
     }
   }
 }
