@@ -7,21 +7,6 @@ namespace {
 
 std::string ToString(const absl::Status& status) { return std::string(status.message()); }
 
-// Every attribute of `def`, from the op where given.
-ops::Attrs AttrsOf(const ops::OpDef& def, const sdk::Attrs& given) {
-  ops::Attrs attrs;
-  for (const auto& [key, fallback] : def.defaults.values()) {
-    if (std::holds_alternative<std::string>(fallback)) {
-      attrs.Set(key, std::string(given.String(key, std::get<std::string>(fallback))));
-    } else if (std::holds_alternative<double>(fallback)) {
-      attrs.Set(key, given.Float(key, std::get<double>(fallback)));
-    } else {
-      attrs.Set(key, given.Int(key, std::get<int64_t>(fallback)));
-    }
-  }
-  return attrs;
-}
-
 const packing::Packing* PackingOf(const sdk::Value& value) {
   return packing::Find(std::string(value.packing()).c_str());
 }
@@ -52,8 +37,9 @@ struct Step {
 
 class ReferencePrepared final : public sdk::HostPrepared {
  public:
-  ReferencePrepared(std::shared_ptr<const sdk::GraphCopy> graph, sdk::HostBindings bindings)
-      : graph_(std::move(graph)), bindings_(std::move(bindings)) {
+  ReferencePrepared(std::shared_ptr<const sdk::GraphCopy> graph, sdk::HostBindings bindings,
+                    std::shared_ptr<OpObserver> observer)
+      : graph_(std::move(graph)), bindings_(std::move(bindings)), observer_(std::move(observer)) {
     const sdk::Graph& g = graph_->graph();
     for (uint32_t i = 0; i < g.n_ops(); ++i) {
       const sdk::Op op = g.op(i);
@@ -85,7 +71,9 @@ class ReferencePrepared final : public sdk::HostPrepared {
           Set(step.def->outputs[s].name, v, &args);
         }
       }
+      if (observer_ != nullptr) observer_->Before(args);
       step.def->reference(step.attrs, args);
+      if (observer_ != nullptr) observer_->After(args);
     }
     return sdk::Ok();
   }
@@ -104,10 +92,25 @@ class ReferencePrepared final : public sdk::HostPrepared {
 
   std::shared_ptr<const sdk::GraphCopy> graph_;
   sdk::HostBindings bindings_;
+  std::shared_ptr<OpObserver> observer_;  // may be null
   std::vector<Step> steps_;
 };
 
 }  // namespace
+
+ops::Attrs AttrsOf(const ops::OpDef& def, const sdk::Attrs& given) {
+  ops::Attrs attrs;
+  for (const auto& [key, fallback] : def.defaults.values()) {
+    if (std::holds_alternative<std::string>(fallback)) {
+      attrs.Set(key, std::string(given.String(key, std::get<std::string>(fallback))));
+    } else if (std::holds_alternative<double>(fallback)) {
+      attrs.Set(key, given.Float(key, std::get<double>(fallback)));
+    } else {
+      attrs.Set(key, given.Int(key, std::get<int64_t>(fallback)));
+    }
+  }
+  return attrs;
+}
 
 sdk::Support QueryOp(const sdk::Op& op) {
   const std::string_view name = op.name();
@@ -140,7 +143,7 @@ sdk::Result<std::unique_ptr<sdk::Prepared>> ReferenceProgram::Prepare(const conc
   if (!bindings.ok()) return bindings.status();
   result->workspace_bytes = args.planned_bytes;
   result->workspace_align_bytes = 64;
-  return std::unique_ptr<sdk::Prepared>(std::make_unique<ReferencePrepared>(graph_, std::move(*bindings)));
+  return std::unique_ptr<sdk::Prepared>(std::make_unique<ReferencePrepared>(graph_, std::move(*bindings), observer_));
 }
 
 }  // namespace concord::reference

@@ -127,4 +127,11 @@ absl::Status MappedFile::Prefetch(int64_t offset, int64_t size_bytes) const {
   return absl::OkStatus();
 }
 
+std::shared_ptr<const void> ZeroPages(int64_t size_bytes) {
+  const auto size = static_cast<size_t>(size_bytes);
+  void* zeros = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (zeros == MAP_FAILED) return nullptr;
+  return {zeros, [size](const void* pages) { ::munmap(const_cast<void*>(pages), size); }};
+}
+
 }  // namespace concord

@@ -43,4 +43,7 @@ class MappedFile {
 // A failed system call as a status of the fitting code: "`what`: No such file or directory".
 absl::Status ErrnoStatus(int error, absl::string_view what);
 
+// Zeros that can be read: address space, no memory. Null where there is no address space.
+std::shared_ptr<const void> ZeroPages(int64_t size_bytes);
+
 }  // namespace concord

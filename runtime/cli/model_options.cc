@@ -51,6 +51,7 @@ absl::Status CheckHandover(const ModelOptions& options) {
 }
 
 absl::Status LoadError(const ModelOptions& options, absl::Status status) {
+  if (absl::StartsWith(status.message(), "place: ")) return UsageError(absl::StrCat("--", status.message()));
   if (absl::IsUnavailable(status)) {
     CONCORD_ASSIGN_OR_RETURN(const hal::DeviceRegistry registry, FindDevices(options));
     for (const std::string& name : options.AllNames()) {

@@ -15,6 +15,10 @@ inline constexpr int64_t kMaxBlockTokens = 1024;
 // Rows whose logits Engine::Score asks for at once: they must fit the memory for logits.
 inline constexpr int64_t kScoreRows = 32;
 
+inline int64_t BlockTokensOf(const LoadOptions& options) {
+  return options.kv_block_tokens > 0 ? options.kv_block_tokens : kBlockTokens;
+}
+
 // The most that any step of an engine uses; what its program is prepared for.
 struct StepCapacities {
   int64_t n_tokens = 1;

@@ -25,6 +25,19 @@ bool Means(const std::string& name, const hal::Device& device) {
   return name == device.id() || absl::StrCat(name, ":0") == device.id();
 }
 
+absl::StatusOr<std::vector<int32_t>> WishedByRules(const graph::Module& module, Devices devices,
+                                                   const std::string& place) {
+  CONCORD_ASSIGN_OR_RETURN(const std::vector<graph::PlaceRule> rules, graph::ParsePlacement(place));
+  CONCORD_ASSIGN_OR_RETURN(std::vector<int32_t> wished, graph::ApplyPlacement(module.main, rules));
+  for (int32_t& w : wished) {
+    const std::string& name = rules[w].device;
+    const auto it = std::find_if(devices.begin(), devices.end(), [&](const auto& d) { return Means(name, *d); });
+    if (it == devices.end()) return absl::UnavailableError(absl::StrCat("device '", name, "' is not open"));
+    w = static_cast<int32_t>(it - devices.begin());
+  }
+  return wished;
+}
+
 }  // namespace
 
 absl::StatusOr<std::vector<std::shared_ptr<hal::Device>>> OpenDevices(const LoadOptions& options) {
@@ -45,22 +58,24 @@ absl::StatusOr<std::vector<std::shared_ptr<hal::Device>>> OpenDevices(const Load
   return devices;
 }
 
-absl::StatusOr<std::vector<int32_t>> WishedDevices(const graph::Module& module,
-                                                   const std::vector<std::shared_ptr<hal::Device>>& devices,
-                                                   const LoadOptions& options) {
-  if (options.place.empty()) {
-    if (devices.size() == 1) return std::vector<int32_t>();
-    return absl::UnimplementedError("several devices need --place");
+bool HasChoice(Devices devices, const LoadOptions& options) { return devices.size() > 1 && options.place.empty(); }
+
+absl::StatusOr<Placed> PlaceOnDevices(const loader::ModelSource& source, const graph::Module& module, Devices devices,
+                                      const std::vector<graph::DeviceModel>& models, const LoadOptions& options,
+                                      const PlacementCase& wanted) {
+  Placed placed;
+  std::vector<int32_t> wished;
+  if (!options.place.empty()) {
+    CONCORD_ASSIGN_OR_RETURN(wished, WishedByRules(module, devices, options.place));
+  } else if (HasChoice(devices, options)) {
+    CONCORD_ASSIGN_OR_RETURN(ChosenPlacement chosen,
+                             ChoosePlacement(source, module, devices, models, wanted, options.compute));
+    wished = std::move(chosen.wished);
+    placed.alternatives = std::move(chosen.alternatives);
+    placed.remark = std::move(chosen.remark);
   }
-  CONCORD_ASSIGN_OR_RETURN(const std::vector<graph::PlaceRule> rules, graph::ParsePlacement(options.place));
-  CONCORD_ASSIGN_OR_RETURN(std::vector<int32_t> wished, graph::ApplyPlacement(module.main, rules));
-  for (int32_t& w : wished) {
-    const std::string& name = rules[w].device;
-    const auto it = std::find_if(devices.begin(), devices.end(), [&](const auto& d) { return Means(name, *d); });
-    if (it == devices.end()) return absl::UnavailableError(absl::StrCat("device '", name, "' is not open"));
-    w = static_cast<int32_t>(it - devices.begin());
-  }
-  return wished;
+  CONCORD_ASSIGN_OR_RETURN(placed.compiled, CompileParts(module, devices, std::move(wished), options.compute));
+  return placed;
 }
 
 }  // namespace concord::exec

@@ -1,11 +1,12 @@
 #pragma once
 
-#include <cstdint>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "concord/concord.h"
-#include "runtime/graph/module.h"
+#include "runtime/exec/choose_placement.h"
+#include "runtime/exec/placed_module.h"
 #include "runtime/hal/device.h"
 
 namespace concord::exec {
@@ -15,9 +16,19 @@ namespace concord::exec {
 // Unavailable for one that is not there or cannot be opened; InvalidArgument for a placement that does not parse.
 absl::StatusOr<std::vector<std::shared_ptr<hal::Device>>> OpenDevices(const LoadOptions& options);
 
-// The index in `devices` that the options wish for each node; empty where there is only one device.
-absl::StatusOr<std::vector<int32_t>> WishedDevices(const graph::Module& module,
-                                                   const std::vector<std::shared_ptr<hal::Device>>& devices,
-                                                   const LoadOptions& options);
+struct Placed {
+  CompiledParts compiled;
+  std::vector<PlanAlternative> alternatives;  // where there was a choice
+  std::string remark;                         // why this one
+};
+
+// Compiles a module for its devices: as `options.place` says, on the only device, or as is predicted to be fastest by
+// `models`, which is read only then. InvalidArgument: rules that do not fit the model.
+absl::StatusOr<Placed> PlaceOnDevices(const loader::ModelSource& source, const graph::Module& module, Devices devices,
+                                      const std::vector<graph::DeviceModel>& models, const LoadOptions& options,
+                                      const PlacementCase& wanted);
+
+// Whether PlaceOnDevices has a choice.
+bool HasChoice(Devices devices, const LoadOptions& options);
 
 }  // namespace concord::exec

@@ -66,14 +66,22 @@ absl::Status KvHandover::OpenPorts(const StepRunner& from, const StepRunner& to,
       unit_bytes = std::max(unit_bytes, shape->bytes() * (unit_tokens / shape->block_tokens));
     }
   }
-  const int64_t units = std::clamp<int64_t>(kWindowBytes / unit_bytes, 1, DivideUp(max_tokens, unit_tokens));
-  piece_tokens_ = units * unit_tokens;
+  piece_tokens_ = std::min(std::max<int64_t>(kWindowBytes / unit_bytes, 1) * unit_tokens, max_tokens);
+  int64_t window_bytes = 1;
+  for (const State& s : states_) {
+    for (const KvBlockShape* shape : {&s.from.shape, &s.to.shape}) {
+      window_bytes = std::max(window_bytes, shape->bytes() * DivideUp(piece_tokens_, shape->block_tokens));
+    }
+    for (std::vector<uint64_t>& sums : sums_) {
+      sums.resize(std::max<size_t>(sums.size(), DivideUp(piece_tokens_, s.to.shape.block_tokens)));
+    }
+  }
   for (const bool target : {false, true}) {
     const StepRunner& runner = target ? to : from;
     std::vector<KvPort*> by_device;
     for (const std::shared_ptr<hal::Device>& device : runner.model().devices()) {
       const int windows = target ? 2 * kWindows : kWindows;
-      CONCORD_ASSIGN_OR_RETURN(ports_.emplace_back(), KvPort::Create(device, windows, units * unit_bytes));
+      CONCORD_ASSIGN_OR_RETURN(ports_.emplace_back(), KvPort::Create(device, windows, window_bytes));
       by_device.push_back(ports_.back().get());
     }
     for (const StepRunner::KvState& state : runner.kv_states()) {
@@ -83,11 +91,6 @@ absl::Status KvHandover::OpenPorts(const StepRunner& from, const StepRunner& to,
       side.port = by_device[state.device_index];
       side.device = runner.model().devices()[state.device_index]->id();
       CONCORD_ASSIGN_OR_RETURN(side.state, side.port->Open(*state.buffer, side.shape.bytes()));
-    }
-  }
-  for (const State& s : states_) {
-    for (std::vector<uint64_t>& sums : sums_) {
-      sums.resize(std::max<size_t>(sums.size(), piece_tokens_ / s.to.shape.block_tokens));
     }
   }
   return absl::OkStatus();
@@ -157,8 +160,8 @@ absl::Status KvHandover::ConvertBlock(const Piece& piece, size_t block) {
       char* target = made + to.shape.row_offset(head, t - begin);
       if (!ConvertElems(*from.shape.packing, source, *to.shape.packing, target, to.shape.d_head)) {
         return absl::OutOfRangeError(absl::StrCat(piece.state->name, " of token ", piece.first + t,
-                                                          " holds a value that is not finite or too large for ",
-                                                          to.shape.packing->name, "; ask for another KV type"));
+                                                  " holds a value that is not finite or too large for ",
+                                                  to.shape.packing->name, "; ask for another KV type"));
       }
       sum = ChecksumOf(same ? source : target, to.shape.row_bytes(), sum);
     }

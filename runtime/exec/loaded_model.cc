@@ -3,77 +3,21 @@
 #include <algorithm>
 
 #include "absl/strings/str_join.h"
-#include "runtime/exec/capacities.h"
-#include "runtime/exec/compile.h"
-#include "runtime/exec/demo_model.h"
+#include "runtime/exec/device_models.h"
 #include "runtime/exec/devices.h"
+#include "runtime/exec/model_graph.h"
+#include "runtime/exec/model_memory.h"
 #include "runtime/exec/tokenizer_source.h"
-#include "runtime/models/model.h"
 
 namespace concord::exec {
 namespace {
 
-absl::Status CheckKv(const std::string& type, int64_t block_tokens, const char* whose) {
-  static constexpr const char* kKvTypes[] = {"f32", "f16", "bf16", "q8_0"};
-  if (std::find(std::begin(kKvTypes), std::end(kKvTypes), type) == std::end(kKvTypes)) {
-    return absl::InvalidArgumentError(absl::StrCat(whose, "kv_type is '", type, "', want f32, f16, bf16 or q8_0"));
-  }
-  if (block_tokens < 0 || block_tokens > kMaxBlockTokens) {
-    return absl::InvalidArgumentError(absl::StrCat(whose, "kv_block_tokens is ", block_tokens, ", want 1 to ",
-                                                   kMaxBlockTokens, ", or 0 for ", kBlockTokens));
-  }
-  return absl::OkStatus();
-}
-
-absl::Status CheckHandover(const LoadOptions& options) {
-  const std::string &prefill = options.prefill_device, &decode = options.decode_device;
-  if (prefill.empty() != decode.empty()) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(prefill.empty() ? "decode_device" : "prefill_device", " is '", prefill, decode, "', but ",
-                     prefill.empty() ? "prefill_device" : "decode_device", " is not given; hand-over wants both"));
-  }
-  if (!prefill.empty() && (!options.devices.empty() || !options.place.empty())) {
-    return absl::InvalidArgumentError(
-        "prefill_device and decode_device say where all of the model runs; leave devices and place empty, or leave out "
-        "those two");
-  }
-  if (decode.empty() && (!options.decode_kv_type.empty() || options.decode_kv_block_tokens != 0)) {
-    return absl::InvalidArgumentError("decode_kv_type and decode_kv_block_tokens want a decode_device");
-  }
-  const std::string& type = options.decode_kv_type.empty() ? options.kv_type : options.decode_kv_type;
-  return CheckKv(type, options.decode_kv_block_tokens, "decode_");
-}
-
-absl::Status CheckOptions(const LoadOptions& options) {
-  CONCORD_RETURN_IF_ERROR(CheckKv(options.kv_type, options.kv_block_tokens, ""));
-  CONCORD_RETURN_IF_ERROR(CheckHandover(options));
-  if (options.compute != "fast" && options.compute != "exact") {
-    return absl::InvalidArgumentError(absl::StrCat("compute is '", options.compute, "', want fast or exact"));
-  }
-  if (options.threads < 0 || options.context_tokens < 0) {
-    return absl::InvalidArgumentError("threads and context_tokens must not be negative; 0 chooses for you");
-  }
-  return absl::OkStatus();
-}
-
-absl::StatusOr<std::unique_ptr<loader::ModelSource>> OpenSource(const std::string& path,
-                                                                const loader::OpenOptions& options) {
-  if (!path.empty()) return loader::Open(path, options);
-  const absl::Span<const std::byte> demo = DemoModelBytes();
-  if (demo.empty()) {
-    return absl::NotFoundError(
-        "this library was built without the demo model (examples/demo-model/demo.gguf); name a model");
-  }
-  return loader::OpenMemory(demo, "built-in demo model", options);
-}
+// The smallest engine that there could be: what does not even fit this is refused before weights are read.
+constexpr EngineOptions kLeast = {.max_tokens_in_flight = 1, .max_sequences = 1};
 
 ProgressFn ProgressOf(const LoadOptions& options) {
   if (!options.on_progress) return {};
   return [report = options.on_progress](const Progress& p) { report({p.stage, p.done_bytes, p.total_bytes}); };
-}
-
-void Warn(const hal::Device& device, absl::string_view message) {
-  device.instance().host().Log(LogLevel::kWarning, message);
 }
 
 int64_t StateBytesPerToken(const graph::Module& module) {
@@ -91,7 +35,6 @@ int64_t StateBytesPerToken(const graph::Module& module) {
 
 absl::StatusOr<std::shared_ptr<const LoadedModel>> LoadedModel::Load(const std::string& path,
                                                                      const LoadOptions& options) {
-  CONCORD_RETURN_IF_ERROR(CheckOptions(options));
   auto model = std::shared_ptr<LoadedModel>(new LoadedModel);
   loader::OpenOptions open;
   open.progress = ProgressOf(options);
@@ -106,7 +49,6 @@ absl::StatusOr<std::shared_ptr<const LoadedModel>> LoadedModel::Load(const std::
 absl::StatusOr<std::shared_ptr<const LoadedModel>> LoadedModel::Load(std::unique_ptr<loader::ModelSource> source,
                                                                      std::vector<std::shared_ptr<hal::Device>> devices,
                                                                      const LoadOptions& options) {
-  CONCORD_RETURN_IF_ERROR(CheckOptions(options));
   auto model = std::shared_ptr<LoadedModel>(new LoadedModel);
   model->source_ = std::move(source);
   model->devices_ = std::move(devices);
@@ -141,8 +83,9 @@ absl::Status LoadedModel::LoadDecoder(std::shared_ptr<hal::Device> device, LoadO
   decoder->devices_ = {std::move(device)};
   if (!options.decode_kv_type.empty()) options.kv_type = options.decode_kv_type;
   if (options.decode_kv_block_tokens != 0) options.kv_block_tokens = options.decode_kv_block_tokens;
-  options.decode_device.clear();
-  CONCORD_RETURN_IF_ERROR(decoder->BuildGraph(options));
+  options.prefill_device = options.decode_device = options.decode_kv_type = "";
+  options.decode_kv_block_tokens = 0;
+  CONCORD_RETURN_IF_ERROR(decoder->Build(options));
   CONCORD_RETURN_IF_ERROR(decoder->Finish(options));
   absl::StrAppend(&info_.device, ", ", decoder->info_.device);
   info_.weight_bytes += decoder->info_.weight_bytes;
@@ -152,6 +95,19 @@ absl::Status LoadedModel::LoadDecoder(std::shared_ptr<hal::Device> device, LoadO
 
 // Tokenizer and graph: what needs no device.
 absl::Status LoadedModel::Build(const LoadOptions& options) {
+  if (tokenizer_ == nullptr && tokenizer_status_.ok()) CONCORD_RETURN_IF_ERROR(ReadTokenizer());
+  CONCORD_ASSIGN_OR_RETURN(ModelGraph built, BuildGraph(*source_, options));
+  module_ = std::move(built.module);
+  info_.name = source_->name();
+  info_.architecture = source_->architecture();
+  info_.n_vocab = module_.n_vocab;
+  info_.max_context_tokens = module_.max_context;
+  info_.context_tokens = built.context;
+  info_.kv_bytes_per_token = StateBytesPerToken(module_);
+  return absl::OkStatus();
+}
+
+absl::Status LoadedModel::ReadTokenizer() {
   if (absl::StatusOr<std::unique_ptr<text::Tokenizer>> tokenizer = MakeTokenizer(*source_); tokenizer.ok()) {
     tokenizer_ = *std::move(tokenizer);
   } else if (absl::IsNotFound(tokenizer.status())) {
@@ -159,47 +115,27 @@ absl::Status LoadedModel::Build(const LoadOptions& options) {
   } else {
     return tokenizer.status();
   }
-  return BuildGraph(options);
-}
-
-absl::Status LoadedModel::BuildGraph(const LoadOptions& options) {
-  models::BuildOptions build = {.kv_packing = options.kv_type,
-                                .block_tokens = options.kv_block_tokens > 0 ? options.kv_block_tokens : kBlockTokens};
-  CONCORD_ASSIGN_OR_RETURN(build.context_tokens,
-                           ContextFor(options.context_tokens, models::MaxContext(*source_).value_or(0)));
-  CONCORD_ASSIGN_OR_RETURN(module_, models::BuildModule(*source_, build));
-  info_.name = source_->name();
-  info_.architecture = source_->architecture();
-  info_.n_vocab = module_.n_vocab;
-  info_.max_context_tokens = module_.max_context;
-  info_.context_tokens = build.context_tokens;
-  info_.kv_bytes_per_token = StateBytesPerToken(module_);
   return absl::OkStatus();
 }
 
 absl::Status LoadedModel::Place(const LoadOptions& options) {
-  CONCORD_ASSIGN_OR_RETURN(std::vector<int32_t> wished, WishedDevices(module_, devices_, options));
-  CONCORD_ASSIGN_OR_RETURN(PlacedModule placed, PlaceModule(module_, devices_, std::move(wished), options.compute));
-  moved_ = std::move(placed.moved);
-  for (const MovedOp& moved : moved_) Warn(*devices_[0], MovedSentence(moved));
-  for (size_t p = 0; p < placed.parts.size(); ++p) {
-    LoadedPart& part = *parts_.emplace_back(std::make_unique<LoadedPart>());
-    part.device_index = static_cast<size_t>(placed.parts[p].device);
-    part.device = devices_[part.device_index];
-    part.module = std::move(placed.parts[p].module);
-    part.moved = placed.part_moved[p];
+  std::vector<graph::DeviceModel> models;
+  if (HasChoice(devices_, options)) {
+    CONCORD_ASSIGN_OR_RETURN(models, MeasuredModels(devices_));
+  } else {
+    models = DescribedModels(devices_);
   }
-  return CompileParts(options.compute);
-}
-
-absl::Status LoadedModel::CompileParts(const std::string& compute) {
-  for (const std::unique_ptr<LoadedPart>& part : parts_) {
-    CONCORD_ASSIGN_OR_RETURN(CompiledModule compiled, CompileModule(&part->module, *part->device, compute));
-    part->lowered.emplace(std::move(compiled.lowered));
-    part->arithmetic = std::move(compiled.arithmetic);
-    part->decoded = std::move(compiled.decoded);
-    if (!part->decoded.empty()) Warn(*part->device, DecodedSentence(part->decoded, part->device->id()));
-    part->program = std::move(compiled.program);
+  CONCORD_ASSIGN_OR_RETURN(const PlacementCase wanted,
+                           CaseOf(options, options.engine.value_or(kLeast), context_tokens()));
+  CONCORD_ASSIGN_OR_RETURN(Placed placed, PlaceOnDevices(*source_, module_, devices_, models, options, wanted));
+  parts_ = std::move(placed.compiled.parts);
+  moved_ = std::move(placed.compiled.moved);
+  CONCORD_RETURN_IF_ERROR(CheckMemory(*source_, parts_, devices_, models, wanted.capacities));
+  const auto log = [&](LogLevel level, absl::string_view text) { devices_[0]->instance().host().Log(level, text); };
+  if (!placed.remark.empty()) log(LogLevel::kInfo, placed.remark);
+  for (const MovedOp& moved : moved_) log(LogLevel::kWarning, MovedSentence(moved));
+  for (const auto& part : parts_) {
+    if (!part->decoded.empty()) log(LogLevel::kWarning, DecodedSentence(part->decoded, part->device->id()));
   }
   return absl::OkStatus();
 }

@@ -37,7 +37,7 @@ class LoadedModel {
   const graph::Module& module() const { return module_; }  // as the model was built, before any device was asked
   const std::vector<std::shared_ptr<hal::Device>>& devices() const { return devices_; }
   const hal::Device& device() const { return *devices_[0]; }
-  const std::vector<std::unique_ptr<LoadedPart>>& parts() const { return parts_; }  // in the order in which they run
+  const Parts& parts() const { return parts_; }
   const std::vector<MovedOp>& moved() const { return moved_; }
   const loader::ModelSource& source() const { return *source_; }
   // The same model on the devices that answer, where this one only computes prompts; null: this one does both.
@@ -47,9 +47,8 @@ class LoadedModel {
   absl::Status Finish(const LoadOptions& options);
   absl::Status LoadDecoder(std::shared_ptr<hal::Device> device, LoadOptions options);
   absl::Status Build(const LoadOptions& options);
-  absl::Status BuildGraph(const LoadOptions& options);
+  absl::Status ReadTokenizer();
   absl::Status Place(const LoadOptions& options);
-  absl::Status CompileParts(const std::string& compute);
   absl::Status LoadWeights(const LoadOptions& options);
 
   // Destroyed from the bottom up: programs and constants before the devices, all before the file.
@@ -59,7 +58,7 @@ class LoadedModel {
   ModelInfo info_;
   graph::Module module_;
   std::vector<std::shared_ptr<hal::Device>> devices_;
-  std::vector<std::unique_ptr<LoadedPart>> parts_;
+  Parts parts_;
   std::vector<MovedOp> moved_;
   std::shared_ptr<const LoadedModel> decoder_;
 };

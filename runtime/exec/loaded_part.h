@@ -28,4 +28,20 @@ struct LoadedPart {
   bool moved = false;  // all of it was wished for another device, which refused it
 };
 
+using Parts = std::vector<std::unique_ptr<LoadedPart>>;  // in the order in which they run
+
+inline std::vector<const LoadedPart*> Pointers(const Parts& parts) {
+  std::vector<const LoadedPart*> pointers;
+  for (const auto& part : parts) pointers.push_back(part.get());
+  return pointers;
+}
+
+inline std::vector<const LoadedPart*> PartsOn(size_t device_index, const std::vector<const LoadedPart*>& parts) {
+  std::vector<const LoadedPart*> here;
+  for (const LoadedPart* part : parts) {
+    if (part->device_index == device_index) here.push_back(part);
+  }
+  return here;
+}
+
 }  // namespace concord::exec

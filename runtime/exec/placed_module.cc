@@ -116,6 +116,25 @@ absl::StatusOr<PlacedModule> PlaceModule(graph::Module module, Devices devices, 
   return placed;
 }
 
+absl::StatusOr<CompiledParts> CompileParts(graph::Module module, Devices devices, std::vector<int32_t> wished,
+                                           const std::string& compute) {
+  CONCORD_ASSIGN_OR_RETURN(PlacedModule placed, PlaceModule(std::move(module), devices, std::move(wished), compute));
+  CompiledParts compiled{.moved = std::move(placed.moved)};
+  for (size_t p = 0; p < placed.parts.size(); ++p) {
+    LoadedPart& part = *compiled.parts.emplace_back(std::make_unique<LoadedPart>());
+    part.device_index = static_cast<size_t>(placed.parts[p].device);
+    part.device = devices[part.device_index];
+    part.module = std::move(placed.parts[p].module);
+    part.moved = placed.part_moved[p];
+    CONCORD_ASSIGN_OR_RETURN(CompiledModule made, CompileModule(&part.module, *part.device, compute));
+    part.lowered.emplace(std::move(made.lowered));
+    part.arithmetic = std::move(made.arithmetic);
+    part.decoded = std::move(made.decoded);
+    part.program = std::move(made.program);
+  }
+  return compiled;
+}
+
 std::string MovedSentence(const MovedOp& moved) {
   const size_t more = moved.scopes.size() - 1;
   return absl::StrCat(moved.op, " of ", moved.scopes.front(), more > 0 ? absl::StrCat(" and ", more, " more") : "",

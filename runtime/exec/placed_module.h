@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "absl/types/span.h"
+#include "runtime/exec/loaded_part.h"
 #include "runtime/graph/split.h"
 #include "runtime/hal/device.h"
 
@@ -32,6 +33,15 @@ struct PlacedModule {
 // each device's reason, for what no device takes. `compute` as in CompileModule.
 absl::StatusOr<PlacedModule> PlaceModule(graph::Module module, Devices devices, std::vector<int32_t> wished,
                                          const std::string& compute);
+
+struct CompiledParts {
+  Parts parts;  // without weights
+  std::vector<MovedOp> moved;
+};
+
+// The same, each part compiled by its device.
+absl::StatusOr<CompiledParts> CompileParts(graph::Module module, Devices devices, std::vector<int32_t> wished,
+                                           const std::string& compute);
 
 // "rope of layers.0 and 15 more runs on cpu:0 instead of vulkan:0: ..."
 std::string MovedSentence(const MovedOp& moved);

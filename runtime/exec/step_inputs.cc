@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "absl/strings/match.h"
 #include "runtime/graph/sizes.h"
@@ -32,66 +33,77 @@ const InputField* FieldOf(absl::string_view name) {
 
 }  // namespace
 
-// All inputs of a slot lie in one piece, so that one copy brings them to a device with memory of its own. The largest
-// (the block tables) are last: what a step leaves unused is then mostly behind the last used byte, and does not travel.
-absl::StatusOr<StepInputs> StepInputs::Create(const std::vector<const LoadedPart*>& parts,
-                                              const graph::SymbolValues& capacities, int64_t slots, Lane* lane) {
-  StepInputs made;
+// One piece of memory, so that one copy brings the inputs to a device with memory of its own. The largest (the block
+// tables) are last: what a step leaves unused is then mostly behind the last used byte, and does not travel.
+absl::StatusOr<InputLayout> InputLayout::Of(const std::vector<const LoadedPart*>& parts,
+                                            const graph::SymbolValues& capacities) {
+  InputLayout layout;
   for (const LoadedPart* part : parts) {
     for (const graph::Value& value : part->module.main.values) {
       if (value.role != graph::Role::kInput || graph::IsCut(value.name)) continue;
       const auto same = [&](const Input& input) { return input.name == value.name; };
-      if (std::any_of(made.inputs_.begin(), made.inputs_.end(), same)) continue;
+      if (std::any_of(layout.inputs_.begin(), layout.inputs_.end(), same)) continue;
       const InputField* field = FieldOf(value.name);
       if (field == nullptr)
         return absl::UnimplementedError(absl::StrCat("the graph has an input '", value.name, "' that nothing gives"));
       CONCORD_ASSIGN_OR_RETURN(const int64_t bytes, graph::ResolveBytes(value.type, capacities));
       const uint64_t padded = (static_cast<uint64_t>(bytes) + kInputAlign - 1) / kInputAlign * kInputAlign;
-      made.inputs_.push_back({value.name, field->field, padded, 0});
+      layout.inputs_.push_back({value.name, field->field, padded, 0});
     }
   }
-  std::stable_sort(made.inputs_.begin(), made.inputs_.end(),
+  std::stable_sort(layout.inputs_.begin(), layout.inputs_.end(),
                    [](const Input& a, const Input& b) { return a.padded_bytes < b.padded_bytes; });
-  for (Input& input : made.inputs_) {
-    input.offset_bytes = made.slot_bytes_;
-    made.slot_bytes_ += input.padded_bytes;
+  for (Input& input : layout.inputs_) {
+    input.offset_bytes = layout.total_bytes_;
+    layout.total_bytes_ += input.padded_bytes;
   }
-  if (made.slot_bytes_ == 0) return made;
-  CONCORD_ASSIGN_OR_RETURN(made.buffer_, lane->AllocateStaged(slots * static_cast<int64_t>(made.slot_bytes_),
-                                                              CONCORD_MAP_WRITE, "the inputs of a step"));
-  return made;
+  return layout;
 }
 
-std::vector<concord_binding> StepInputs::Bind(const LoadedPart& part, int64_t slot) const {
+std::vector<concord_binding> InputLayout::Bind(const LoadedPart& part, const hal::Buffer& buffer,
+                                               uint64_t offset) const {
   std::vector<concord_binding> bindings;
   for (const Input& input : inputs_) {
     const graph::ValueId id = part.module.main.Find(input.name);
     if (id == graph::kNoValue) continue;
-    bindings.push_back(buffer_->buffer().Bind(part.lowered->slot(id), CONCORD_ROLE_INPUT,
-                                              static_cast<uint64_t>(slot) * slot_bytes_ + input.offset_bytes,
-                                              input.padded_bytes));
+    bindings.push_back(
+        buffer.Bind(part.lowered->slot(id), CONCORD_ROLE_INPUT, offset + input.offset_bytes, input.padded_bytes));
   }
   return bindings;
 }
 
-// Where the last used byte is.
-uint64_t StepInputs::Pack(const StepBatch& piece, char* to) const {
+uint64_t InputLayout::Pack(const StepBatch& batch, char* to) const {
   uint64_t end = 0;
   for (const Input& input : inputs_) {
-    const std::vector<int32_t>& values = piece.*input.field;
+    const std::vector<int32_t>& values = batch.*input.field;
     if (values.empty()) continue;
-    std::memcpy(to + input.offset_bytes, values.data(), values.size() * sizeof(int32_t));
+    if (to != nullptr) std::memcpy(to + input.offset_bytes, values.data(), values.size() * sizeof(int32_t));
     end = input.offset_bytes + values.size() * sizeof(int32_t);
   }
   return end;
+}
+
+absl::StatusOr<StepInputs> StepInputs::Create(InputLayout layout, int64_t slots, Lane* lane) {
+  StepInputs made;
+  made.layout_ = std::move(layout);
+  const auto bytes = static_cast<int64_t>(made.layout_.total_bytes());
+  if (bytes == 0) return made;
+  CONCORD_ASSIGN_OR_RETURN(made.buffer_,
+                           lane->AllocateStaged(slots * bytes, CONCORD_MAP_WRITE, "the inputs of a step"));
+  return made;
+}
+
+std::vector<concord_binding> StepInputs::Bind(const LoadedPart& part, int64_t slot) const {
+  if (buffer_ == nullptr) return {};
+  return layout_.Bind(part, buffer_->buffer(), static_cast<uint64_t>(slot) * layout_.total_bytes());
 }
 
 absl::Status StepInputs::Send(absl::Span<const StepBatch* const> pieces, Lane* lane) const {
   if (buffer_ == nullptr) return absl::OkStatus();
   uint64_t end = 0;
   for (size_t slot = 0; slot < pieces.size(); ++slot) {
-    const uint64_t begin = slot * slot_bytes_;
-    end = begin + Pack(*pieces[slot], buffer_->data() + begin);
+    const uint64_t begin = slot * layout_.total_bytes();
+    end = begin + layout_.Pack(*pieces[slot], buffer_->data() + begin);
   }
   return lane->ToDevice(*buffer_, end);
 }

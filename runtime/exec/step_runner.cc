@@ -10,46 +10,23 @@
 #include "runtime/hal/status.h"
 
 namespace concord::exec {
-namespace {
-
-std::vector<const LoadedPart*> Pointers(const LoadedModel& model) {
-  std::vector<const LoadedPart*> parts;
-  for (const auto& part : model.parts()) parts.push_back(part.get());
-  return parts;
-}
-
-// Whether two devices of a model may work at the same time; then steps are worth cutting into pieces.
-bool Overlaps(const LoadedModel& model) {
-  const auto shares = [](const auto& device) { return device->info().has(CONCORD_DEVICE_SHARES_HOST_CORES); };
-  const auto& devices = model.devices();
-  return devices.size() > 1 && std::count_if(devices.begin(), devices.end(), shares) <= 1;
-}
-
-StepCapacities OfOnePiece(StepCapacities capacities, int64_t slots) {
-  capacities.n_tokens = MicroBatchTokens(capacities.n_tokens, slots);
-  return capacities;
-}
-
-}  // namespace
-
 absl::StatusOr<std::unique_ptr<StepRunner>> StepRunner::Create(std::shared_ptr<const LoadedModel> model,
                                                                const StepCapacities& capacities) {
   auto runner = std::unique_ptr<StepRunner>(new StepRunner);
   StepRunner& r = *runner;
   r.model_ = std::move(model);
-  r.slots_ = Overlaps(*r.model_) ? MicroBatchCount(capacities.n_tokens, kMaxMicroBatches) : 1;
+  r.slots_ = SlotCount(r.model_->devices(), capacities.n_tokens);
   const StepCapacities piece = OfOnePiece(capacities, r.slots_);
-  const std::vector<const LoadedPart*> parts = Pointers(*r.model_);
+  const std::vector<const LoadedPart*> parts = Pointers(r.model_->parts());
   for (const std::shared_ptr<hal::Device>& device : r.model_->devices()) {
     CONCORD_ASSIGN_OR_RETURN(r.lanes_.emplace_back(), Lane::Create(device));
   }
   for (const LoadedPart* part : parts) r.parts_.push_back({.loaded = part, .lane = r.lanes_[part->device_index].get()});
   CONCORD_RETURN_IF_ERROR(r.MakeStates(piece));
   for (size_t d = 0; d < r.lanes_.size(); ++d) {
-    std::vector<const LoadedPart*> here;
-    std::copy_if(parts.begin(), parts.end(), std::back_inserter(here), [&](auto* p) { return p->device_index == d; });
+    CONCORD_ASSIGN_OR_RETURN(InputLayout layout, InputLayout::Of(PartsOn(d, parts), piece.symbols()));
     CONCORD_ASSIGN_OR_RETURN(r.inputs_.emplace_back(),
-                             StepInputs::Create(here, piece.symbols(), r.slots_, r.lanes_[d].get()));
+                             StepInputs::Create(std::move(layout), r.slots_, r.lanes_[d].get()));
   }
   CONCORD_ASSIGN_OR_RETURN(r.cuts_, StepCuts::Create(parts, piece.symbols(), r.slots_, &r.lanes_));
   CONCORD_RETURN_IF_ERROR(r.MakeLogits(piece));

@@ -7,6 +7,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
+#include "absl/strings/str_join.h"
 #include "absl/strings/strip.h"
 
 namespace concord::graph {
@@ -25,7 +26,7 @@ std::optional<int64_t> LayerOf(absl::string_view scope) {
 
 absl::Status Expected(size_t position, absl::string_view text, absl::string_view what) {
   const absl::string_view got = absl::StripAsciiWhitespace(text);
-  return absl::InvalidArgumentError(absl::StrCat("--place: at position ", position + 1,
+  return absl::InvalidArgumentError(absl::StrCat("place: at position ", position + 1,
                                                  got.empty() ? ", where it ends" : absl::StrCat(", '", got, "'"),
                                                  ": want ", what, "; for example \"layers 0-7=vulkan:0; *=cpu\""));
 }
@@ -95,9 +96,9 @@ std::string NameOf(const Unit& unit) {
 
 }  // namespace
 
-std::vector<Unit> UnitsOf(const Graph& graph) {
+std::vector<Unit> UnitsOf(const Graph& graph, bool after_layers) {
   std::vector<Unit> units(graph.nodes.size());
-  bool layers = false;
+  bool layers = after_layers;
   for (size_t n = 0; n < units.size(); ++n) {
     const std::optional<int64_t> layer = LayerOf(graph.nodes[n].scope);
     layers = layers || layer.has_value();
@@ -111,6 +112,52 @@ int64_t LayerCount(const Graph& graph) {
   int64_t count = 0;
   for (const Node& node : graph.nodes) count = std::max(count, LayerOf(node.scope).value_or(-1) + 1);
   return count;
+}
+
+size_t UnitIndex(const Unit& unit, int64_t layers) {
+  if (unit.layer == Unit::kEmbed) return 0;
+  return static_cast<size_t>(unit.layer == Unit::kOutput ? layers + 1 : unit.layer + 1);
+}
+
+namespace {
+
+// "layers 0-7", for units [begin, end) that are all layers.
+std::string LayersText(size_t begin, size_t end) {
+  return begin + 1 == end ? absl::StrCat("layers ", begin - 1) : absl::StrCat("layers ", begin - 1, "-", end - 2);
+}
+
+// Calls fn(text, first unit) for embed, each run of layers that are alike, and output.
+template <typename Alike, typename Fn>
+void ForRuns(size_t units, Alike alike, Fn fn) {
+  for (size_t begin = 0, end; begin < units; begin = end) {
+    const bool layer = begin > 0 && begin + 1 < units;
+    for (end = begin + 1; layer && end + 1 < units && alike(begin, end);) ++end;
+    fn(layer ? LayersText(begin, end) : begin == 0 ? "embed" : "output", begin);
+  }
+}
+
+}  // namespace
+
+std::string UnitsText(const std::vector<bool>& marked) {
+  std::vector<std::string> texts;
+  ForRuns(
+      marked.size(), [&](size_t a, size_t b) { return marked[a] == marked[b]; },
+      [&](std::string text, size_t first) {
+        if (marked[first]) texts.push_back(std::move(text));
+      });
+  return absl::StrJoin(texts, ", ");
+}
+
+std::string PlacementText(const std::vector<int32_t>& device_of_unit, const std::vector<std::string>& devices) {
+  const auto alike = [&](size_t a, size_t b) { return device_of_unit[a] == device_of_unit[b]; };
+  const bool one =
+      std::all_of(device_of_unit.begin(), device_of_unit.end(), [&](int32_t d) { return d == device_of_unit.front(); });
+  if (one && !device_of_unit.empty()) return absl::StrCat("*=", devices[device_of_unit.front()]);
+  std::vector<std::string> rules;
+  ForRuns(device_of_unit.size(), alike, [&](const std::string& text, size_t first) {
+    rules.push_back(absl::StrCat(text, "=", devices[device_of_unit[first]]));
+  });
+  return absl::StrJoin(rules, "; ");
 }
 
 absl::StatusOr<std::vector<PlaceRule>> ParsePlacement(const std::string& text) {
@@ -137,7 +184,7 @@ absl::StatusOr<std::vector<int32_t>> ApplyPlacement(const Graph& graph, const st
   for (const PlaceRule& rule : rules) {
     if (std::any_of(units.begin(), units.end(), [&](const Unit& unit) { return Names(rule, unit); })) continue;
     const std::string has = layers == 0 ? "no layers" : absl::StrCat("layers 0 to ", layers - 1);
-    return absl::InvalidArgumentError(absl::StrCat("--place: the rule at position ", rule.position + 1, " (",
+    return absl::InvalidArgumentError(absl::StrCat("place: the rule at position ", rule.position + 1, " (",
                                                    rule.device, ") names nothing of ", graph.name, ", which has ", has,
                                                    rule.what == What::kExperts ? " and no experts" : ""));
   }
@@ -148,7 +195,7 @@ absl::StatusOr<std::vector<int32_t>> ApplyPlacement(const Graph& graph, const st
       if (rule_of[n] < 0 || Closeness(rules[r]) > Closeness(rules[rule_of[n]])) rule_of[n] = static_cast<int32_t>(r);
     }
     if (rule_of[n] >= 0) continue;
-    return absl::InvalidArgumentError(absl::StrCat("--place: nothing is said of '", NameOf(units[n]),
+    return absl::InvalidArgumentError(absl::StrCat("place: nothing is said of '", NameOf(units[n]),
                                                    "'; add \"; *=DEVICE\" for all that is not named"));
   }
   return rule_of;

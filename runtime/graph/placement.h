@@ -15,9 +15,17 @@ struct Unit {
   bool expert = false;  // one of the layer's experts: linear_experts and what only leads to it
 };
 
-// By node. A graph without scopes "layers.N" is all kEmbed.
-std::vector<Unit> UnitsOf(const Graph& graph);
+// By node. `after_layers`: the graph is a part of a model whose layers, or some of them, are in parts before it. A
+// graph without scopes "layers.N" is all kEmbed, or then all kOutput.
+std::vector<Unit> UnitsOf(const Graph& graph, bool after_layers = false);
 int64_t LayerCount(const Graph& graph);
+
+// Units as a row: 0 is what comes before the layers, 1 + N layer N, the last what comes after.
+size_t UnitIndex(const Unit& unit, int64_t layers);
+// "embed, layers 0-7" for those that are marked, by unit index.
+std::string UnitsText(const std::vector<bool>& marked);
+// The rules that place units so, each on the device of that name: what --place would be given.
+std::string PlacementText(const std::vector<int32_t>& device_of_unit, const std::vector<std::string>& devices);
 
 // One rule of --place.
 struct PlaceRule {

@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cstdlib>
 #include <fstream>
 #include <set>
 #include <sstream>
@@ -10,6 +11,7 @@
 #include "tests/emulators/ages/path.h"
 #include "tests/emulators/discrete/path.h"
 #include "tests/emulators/faulty/path.h"
+#include "tests/emulators/sim/path.h"
 
 namespace concord::cts {
 namespace {
@@ -93,6 +95,39 @@ TEST(Suite, DiscreteIsGreenWithItsExclusions) {
   // The faults are simulated here, so those cases ran.
   EXPECT_EQ(Skipped(report),
             (std::set<std::string>{"buffer/import_host", "program/artefact", "threads/queues_at_once"}));
+}
+
+// A simulated device: everything is computed and every fault simulated, whatever the clock, memory and layout.
+Report RunOnSim(const char* config, SuiteOptions options = {}) {
+  ::setenv("CONCORD_SIM", config, 1);
+  Report report = RunOn(CONCORD_SIM_PLUGIN, "sim", std::move(options));
+  ::unsetenv("CONCORD_SIM");
+  return report;
+}
+
+TEST(Suite, SimIsGreen) {
+  const Report report = RunOnSim("clock=virtual");
+  EXPECT_TRUE(report.green()) << Bad(report);
+  EXPECT_EQ(report.Count(Verdict::kRefused), 0);
+  EXPECT_EQ(Skipped(report), (std::set<std::string>{"buffer/import_host", "program/artefact"}));
+}
+TEST(Suite, SimWithARealClockIsGreen) {
+  const Report report = RunOnSim("clock=real; launch=1e-6; submit=1e-6; copy_latency=1e-6; host_memory=1",
+                                 {.profile = *FindProfile("core-1")});
+  EXPECT_TRUE(report.green()) << Bad(report);
+  EXPECT_EQ(Skipped(report), (std::set<std::string>{"program/artefact"}));
+}
+// Models never look into their state: it may lie in any order.
+TEST(Suite, SimWithALayoutOfItsOwnRunsModels) {
+  const Report report = RunOnSim("kv_layout=kv.token_major/1", {.filter = "models"});
+  EXPECT_TRUE(report.green()) << Bad(report);
+  EXPECT_FALSE(RunOnSim("kv_layout=kv.token_major/1", {.filter = "ops/kv_append"}).green());  // which does
+}
+TEST(Suite, SimThatScalesAnOpIsCaught) {
+  EXPECT_FALSE(RunOnSim("scale=glu:1.01", {.filter = "ops/glu"}).green());
+  const char* fused = "scale=fused_linear_glu:1.01";
+  EXPECT_FALSE(RunOnSim(fused, {.filter = "models/llama/f32_kv_f32"}).green());
+  EXPECT_TRUE(RunOnSim(fused, {.filter = "models/gpt2/f32_kv_f32"}).green());  // has none
 }
 
 TEST(Suite, RefusedIsNotPassed) {

@@ -12,6 +12,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "concord/log_level.h"
+#include "concord/plan.h"
 
 // Concord as a C++ library: load a model, make an engine on it, stream tokens from it.
 //
@@ -32,16 +33,30 @@ struct LoadProgress {
   int64_t total_bytes = 0;  // 0: unknown
 };
 
+struct EngineOptions {
+  int64_t max_tokens_in_flight = 512;  // tokens a step: long prompts go in pieces of at most this
+  int64_t max_sequences = 16;          // requests that run at once; more wait
+  int64_t kv_tokens = 0;               // tokens that all sequences together may hold; 0: one full context
+};
+
 struct LoadOptions {
-  // Where it runs, as `run-model devices` lists them; empty: {"cpu"}. An op that its device refuses runs on the first of
-  // the others that takes it, which the log, the plan and EngineStats say; with one device it is an error.
+  // Where it runs, as `run-model devices` lists them; empty: {"cpu"}. An op that its device refuses runs on the first
+  // of the others that takes it, which the log, the plan and EngineStats say; with one device it is an error.
   std::vector<std::string> devices;
-  // Which part of the model runs where: "layers 0-7=vulkan:0; output=cpu; *=opencl:0". A rule is WHAT=DEVICE, WHAT being
-  // "layers N", "layers N-M", "experts", "embed", "output" or "*"; the closest rule counts. Empty: chosen for you.
+  // Which part of the model runs where: "layers 0-7=vulkan:0; output=cpu; *=opencl:0". A rule is WHAT=DEVICE, WHAT
+  // being "layers N", "layers N-M", "experts", "embed", "output" or "*"; the closest rule counts. Empty: chosen for
+  // you.
   std::string place;
   // Hand-over: prompts are computed on one device and answers on another, the KV cache being brought over, converted
-  // where the two want it otherwise, and held against checksums. Both or none, and then `devices` and `place` are empty.
+  // where the two want it otherwise, and held against checksums. Both or none, and then `devices` and `place` are
+  // empty.
   std::string prefill_device, decode_device;
+  // What a placement that is chosen for you makes fast: "latency", the decode steps of `expected_sequences` requests;
+  // "throughput", their tokens altogether; "prompt", long prompts.
+  std::string optimize_for = "latency";
+  int64_t expected_sequences = 1;
+  // What engines will be made with, if that is known: what does not fit is then refused before weights are read.
+  std::optional<EngineOptions> engine;
   std::vector<std::string> plugins;  // paths of backend plugins to load beside the built-in ones
   int threads = 0;                   // of the CPU; 0: as many as this process may use
   bool pin_threads = false;          // one thread a core
@@ -181,12 +196,6 @@ class Stream {
   std::shared_ptr<Impl> impl_;
 };
 
-struct EngineOptions {
-  int64_t max_tokens_in_flight = 512;  // tokens a step: long prompts go in pieces of at most this
-  int64_t max_sequences = 16;          // requests that run at once; more wait
-  int64_t kv_tokens = 0;               // tokens that all sequences together may hold; 0: one full context
-};
-
 struct EngineStats {
   int64_t steps = 0;
   int64_t prepares = 0;     // times that a program was prepared for new capacities
@@ -201,8 +210,8 @@ struct EngineStats {
   double handover_seconds = 0;
 };
 
-// Runs requests on a model, many at once in one batch. One thread of its own drives the device; with hand-over there are
-// three: prompts, copies, answers.
+// Runs requests on a model, many at once in one batch. One thread of its own drives the device; with hand-over there
+// are three: prompts, copies, answers.
 class Engine {
  public:
   // Errors: OutOfRange or InvalidArgument for the options; ResourceExhausted for memory; Unavailable for the device, as
@@ -225,6 +234,12 @@ class Engine {
  private:
   std::shared_ptr<Impl> impl_;
 };
+
+// What loading a model so and making an engine would take, and how fast it would be. Reads no weights; measures devices
+// that have not been measured on this machine before, which takes up to two seconds each. Errors as those of
+// Model::Load; a model that does not fit is no error here.
+absl::StatusOr<Plan> MakePlan(const std::string& path, const LoadOptions& options = {},
+                              const EngineOptions& engine = {});
 
 const char* Version();
 

@@ -55,6 +55,20 @@ TEST(Placement, TheClosestAndFirstRuleDecides) {
   EXPECT_EQ(Applied("layers 0-1=a; embed=b; output=c", 2), (std::vector<int32_t>{1, 0, 0, 2}));
 }
 
+// What is written reads back as what it was.
+TEST(Placement, AnAssignmentIsWrittenAsRules) {
+  EXPECT_EQ(PlacementText({0, 0, 0, 0}, {"cpu:0"}), "*=cpu:0");
+  const std::vector<int32_t> units = {0, 1, 1, 0, 2};
+  const std::string text = PlacementText(units, {"a:0", "b:0", "c:1"});
+  EXPECT_EQ(text, "embed=a:0; layers 0-1=b:0; layers 2=a:0; output=c:1");
+  const std::vector<PlaceRule> rules = ParsePlacement(text).value();
+  const std::vector<int32_t> rule_of = Applied(text, 3);
+  ASSERT_EQ(rule_of.size(), units.size());
+  for (size_t u = 0; u < units.size(); ++u) EXPECT_EQ(rules[rule_of[u]].device[0], "abc"[units[u]]);
+  EXPECT_EQ(UnitsText({true, true, true, false, false}), "embed, layers 0-1");
+  EXPECT_EQ(UnitsText({false, false, true, false, true}), "layers 1, output");
+}
+
 TEST(Placement, RulesThatNameNothingAndPartsThatNobodyNamesAreErrors) {
   const Graph g = TinyLlama({.n_layers = 2}).Build()->main;
   const auto error = [&](const char* text) {

@@ -1,0 +1,135 @@
+#include "runtime/exec/step_time.h"
+
+#include <algorithm>
+
+#include "runtime/exec/capacities.h"
+#include "runtime/exec/micro_batch.h"
+#include "runtime/exec/step_inputs.h"
+#include "runtime/exec/step_sizes.h"
+#include "runtime/graph/split.h"
+
+namespace concord::exec {
+namespace {
+
+int64_t BlocksOf(const StepSizes& sizes) { return (sizes.context + kBlockTokens - 1) / kBlockTokens; }
+
+StepCapacities AsCapacities(const StepSizes& sizes, int64_t tokens) {
+  const int64_t blocks = BlocksOf(sizes);
+  return {.n_tokens = tokens,
+          .n_seqs = sizes.seqs,
+          .n_outputs = sizes.outputs,
+          .n_blocks = sizes.seqs * blocks,
+          .max_blocks = blocks};
+}
+
+// A batch of these sizes; contents do not matter.
+StepBatch BatchOf(const StepSizes& sizes, int64_t tokens) {
+  StepBatch batch;
+  const auto n = static_cast<size_t>(tokens), seqs = static_cast<size_t>(sizes.seqs);
+  for (auto* field : {&batch.tokens, &batch.positions, &batch.slots}) field->resize(n);
+  batch.q_start.resize(seqs + 1);
+  batch.kv_len.resize(seqs);
+  batch.block_table.resize(seqs * static_cast<size_t>(BlocksOf(sizes)));
+  batch.output_rows.resize(static_cast<size_t>(sizes.outputs));
+  return batch;
+}
+
+double BytesOf(const ops::TensorType& type, const graph::SymbolValues& symbols) {
+  return static_cast<double>(graph::ResolveBytes(type, symbols).value_or(0));
+}
+
+// Adds up one piece; `busy` is what each device does for it.
+class PieceTime {
+ public:
+  PieceTime(const Parts& parts, const std::vector<graph::DeviceModel>& models, const graph::SymbolValues& symbols,
+            int64_t kv_len)
+      : parts_(parts), models_(models), symbols_(symbols), kv_len_(kv_len), busy_(models.size()) {}
+
+  absl::Status Add(size_t index, StepPrediction* prediction) {
+    const LoadedPart& part = *parts_[index];
+    const graph::DeviceModel& model = models_[part.device_index];
+    const graph::Graph& graph = part.module.main;
+    CONCORD_ASSIGN_OR_RETURN(const graph::GraphCost cost, graph::ComputeCost(graph, symbols_, kv_len_));
+    double seconds = model.submission_seconds;
+    for (size_t n = 0; n < graph.nodes.size(); ++n) {
+      seconds += model.Seconds(graph, graph.nodes[n], part.arithmetic[n], cost.nodes[n]);
+    }
+    prediction->cost += cost.total;
+    prediction->part_seconds.push_back(seconds);
+    prediction->part_out_bytes.push_back(CopyCuts(part));
+    busy_[part.device_index] += seconds;
+    sum_ += seconds;
+    return absl::OkStatus();
+  }
+
+  double sum() const { return sum_; }
+  double copies() const { return copies_; }
+  double busiest() const { return std::max(*std::max_element(busy_.begin(), busy_.end()), largest_copy_); }
+
+ private:
+  // A cut leaves its device once, and enters every other that reads it.
+  double CopyCuts(const LoadedPart& part) {
+    double out_bytes = 0;
+    for (const graph::NamedOutput& output : part.module.main.outputs) {
+      const double bytes = BytesOf(part.module.main.value(output.value).type, symbols_);
+      if (!graph::IsCut(output.name)) {
+        Copy(part.device_index, bytes);  // logits
+        continue;
+      }
+      std::vector<bool> enters(models_.size());
+      for (const auto& reader : parts_) {
+        if (reader->device_index == part.device_index) continue;
+        if (reader->module.main.Find(output.name) != graph::kNoValue) enters[reader->device_index] = true;
+      }
+      if (std::count(enters.begin(), enters.end(), true) == 0) continue;
+      out_bytes += bytes;
+      Copy(part.device_index, bytes);
+      for (size_t d = 0; d < enters.size(); ++d) {
+        if (enters[d]) Copy(d, bytes);
+      }
+    }
+    return out_bytes;
+  }
+  void Copy(size_t device, double bytes) {
+    const double seconds = bytes > 0 ? models_[device].CopySeconds(bytes) : 0;
+    sum_ += seconds, copies_ += seconds;
+    largest_copy_ = std::max(largest_copy_, seconds);
+  }
+
+  const Parts& parts_;
+  const std::vector<graph::DeviceModel>& models_;
+  const graph::SymbolValues& symbols_;
+  int64_t kv_len_;
+  std::vector<double> busy_;
+  double sum_ = 0, copies_ = 0, largest_copy_ = 0;
+};
+
+}  // namespace
+
+absl::StatusOr<StepPrediction> PredictStep(const Parts& parts, const std::vector<std::shared_ptr<hal::Device>>& devices,
+                                           const std::vector<graph::DeviceModel>& models, const StepSizes& sizes) {
+  const int64_t slots = SlotCount(devices, sizes.max_tokens);
+  const int64_t pieces = MicroBatchCount(sizes.tokens, slots);
+  const int64_t tokens = (sizes.tokens + pieces - 1) / pieces;
+  const graph::SymbolValues symbols = AsCapacities(sizes, tokens).symbols();
+  StepPrediction prediction;
+  PieceTime piece(parts, models, symbols, sizes.kv_len);
+  for (size_t p = 0; p < parts.size(); ++p) CONCORD_RETURN_IF_ERROR(piece.Add(p, &prediction));
+  const std::vector<const LoadedPart*> pointers = Pointers(parts);
+  const StepCapacities most = OfOnePiece(AsCapacities(sizes, sizes.max_tokens), slots);
+  for (size_t d = 0; d < models.size(); ++d) {
+    CONCORD_ASSIGN_OR_RETURN(const InputLayout layout, InputLayout::Of(PartsOn(d, pointers), most.symbols()));
+    const auto bytes = static_cast<double>(layout.Pack(BatchOf(sizes, tokens), nullptr));
+    if (bytes > 0)
+      prediction.copy_seconds +=
+          models[d].CopySeconds(bytes + static_cast<double>(pieces - 1) * static_cast<double>(layout.total_bytes()));
+  }
+  const auto more = static_cast<double>(pieces - 1);
+  prediction.seconds = prediction.copy_seconds + piece.sum() + more * (slots > 1 ? piece.busiest() : piece.sum());
+  prediction.copy_seconds += static_cast<double>(pieces) * piece.copies();
+  for (double& seconds : prediction.part_seconds) seconds *= static_cast<double>(pieces);
+  for (double& bytes : prediction.part_out_bytes) bytes *= static_cast<double>(pieces);
+  return prediction;
+}
+
+}  // namespace concord::exec

@@ -1,0 +1,73 @@
+// Commands on the simulated devices of tests/emulators/sim.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+
+#include "tests/e2e/program.h"
+#include "tests/emulators/sim/path.h"
+
+namespace concord::e2e {
+namespace {
+
+using testing::HasSubstr;
+
+class SimDevice : public testing::Test {
+ protected:
+  ~SimDevice() override { ::unsetenv("CONCORD_SIM"); }
+  static void Simulate(const char* config) { ::setenv("CONCORD_SIM", config, 1); }
+  static Outcome OnSim(std::vector<std::string> args) {
+    args.insert(args.end(), {"--plugin", CONCORD_SIM_PLUGIN});
+    return RunModel(args);
+  }
+
+  // What the CPU writes, also on a device whose queues wait for simulated time.
+  static void ExpectTheSameText(std::vector<std::string> args) {
+    args.insert(args.end(), {"-n", "24", "--temperature", "0", "--compute", "exact", "--device"});
+    std::vector<std::string> on_cpu = args, on_sim = args;
+    on_cpu.push_back("cpu");
+    on_sim.push_back("sim:0");
+    const Outcome want = RunModel(on_cpu);
+    EXPECT_EQ(want.exit_code, 0) << want.err;
+    for (const char* config : {"clock=virtual", "clock=real", "kv_layout=kv.token_major/1; devices=2"}) {
+      Simulate(config);
+      const Outcome got = OnSim(on_sim);
+      EXPECT_EQ(got.exit_code, 0) << got.err;
+      EXPECT_EQ(got.out, want.out) << config;
+    }
+  }
+};
+
+TEST_F(SimDevice, WritesWhatTheCpuWrites) {
+  ExpectTheSameText({"generate", Golden("qwen3/qwen3.gguf"), "-p", "the cat"});
+}
+
+TEST_F(SimDevice, WritesWhatTheCpuWritesOfARealModel) {
+  const std::string stories = Shared("data/stories260K.gguf");
+  if (stories.empty()) GTEST_SKIP() << "there is no ../shared/data/stories260K.gguf";
+  ExpectTheSameText({"generate", stories, "-p", "Once upon a time"});
+}
+
+TEST_F(SimDevice, AreListed) {
+  Simulate("devices=2; 1.name=the second one");
+  const Outcome run = OnSim({"devices"});
+  EXPECT_EQ(run.exit_code, 0) << run.err;
+  EXPECT_THAT(run.out, testing::AllOf(HasSubstr("simulated device"), HasSubstr("the second one")));
+}
+
+TEST_F(SimDevice, AMistakeInTheirDescriptionIsSaid) {
+  Simulate("bandwith=1");
+  const Outcome run = OnSim({"generate", "-p", "a", "-n", "1", "--device", "sim:0"});
+  EXPECT_EQ(run.exit_code, 5);
+  EXPECT_THAT(run.err, HasSubstr("CONCORD_SIM, item 1: got 'bandwith=1', want one of the keys in"));
+}
+
+TEST_F(SimDevice, ADeviceThatIsLostIsSaid) {
+  Simulate("lose_after=3");
+  const Outcome run = OnSim({"generate", "-p", "a", "-n", "9", "--device", "sim:0"});
+  EXPECT_EQ(run.exit_code, 5) << run.err;
+  EXPECT_THAT(run.err, HasSubstr("the device was lost (simulated)"));
+}
+
+}  // namespace
+}  // namespace concord::e2e
