@@ -16,5 +16,6 @@
 #include "backends/sdk/range_allocator.h"
 #include "backends/sdk/status.h"
 #include "backends/sdk/timeline.h"
+#include "backends/sdk/trace.h"
 #include "backends/sdk/trampolines.h"
 #include "backends/sdk/work.h"

@@ -52,11 +52,9 @@ class Bench : public Command {
 
   absl::Status Run(Console& console) override {
     CONCORD_RETURN_IF_ERROR(ChooseLengths());
-    CONCORD_ASSIGN_OR_RETURN(const Model model, LoadModel(model_, console));
+    CONCORD_ASSIGN_OR_RETURN(const Model model, LoadModel(model_, console, batch_));
     if (!no_machine_) CONCORD_RETURN_IF_ERROR(MeasureLimits(model.impl()->loaded->device(), console));
-    absl::StatusOr<Engine> engine = Engine::Create(
-        model,
-        {.max_tokens_in_flight = model_.batch_tokens, .max_sequences = batch_, .kv_tokens = batch_ * model_.context});
+    absl::StatusOr<Engine> engine = Engine::Create(model, model_.ToEngineOptions(batch_));
     if (!engine.ok()) return RequestError(engine.status());
     const InterruptScope scope([] {});
     CONCORD_RETURN_IF_ERROR(Measure(model, *engine, console));

@@ -2,28 +2,13 @@
 
 #include <algorithm>
 
-#include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "runtime/base/scaled_text.h"
 #include "runtime/cli/text_width.h"
 
 namespace concord::cli {
-namespace {
-
-std::string Scaled(double value, double step, const std::vector<const char*>& units) {
-  size_t unit = 0;
-  while (value >= step && unit + 1 < units.size()) value /= step, ++unit;
-  return unit == 0 ? absl::StrFormat("%.0f%s", value, units[0])
-                   : absl::StrFormat("%.*f%s",
-                                     value < 10    ? 2
-                                     : value < 100 ? 1
-                                                   : 0,
-                                     value, units[unit]);
-}
-
-}  // namespace
-
-std::string Bytes(double bytes) { return Scaled(bytes, 1024, {" B", " KiB", " MiB", " GiB", " TiB"}); }
-std::string Count(double count) { return Scaled(count, 1000, {"", " K", " M", " B", " T"}); }
+std::string Bytes(double bytes) { return BytesText(bytes); }
+std::string Count(double count) { return ScaledText(count, 1000, {"", " K", " M", " B", " T"}); }
 std::string Join(const std::vector<std::string>& words, absl::string_view separator) {
   return absl::StrJoin(words, separator);
 }

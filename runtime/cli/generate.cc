@@ -113,8 +113,7 @@ class Generate : public Command {
   }
 
   absl::StatusOr<Engine> MakeEngine(const Model& model) const {
-    absl::StatusOr<Engine> engine =
-        Engine::Create(model, {.max_tokens_in_flight = model_.batch_tokens, .max_sequences = 1});
+    absl::StatusOr<Engine> engine = Engine::Create(model, model_.ToEngineOptions());
     if (!engine.ok()) return RequestError(engine.status());
     return engine;
   }

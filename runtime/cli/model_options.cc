@@ -7,6 +7,7 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
+#include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "runtime/cli/exit_code.h"
 #include "runtime/cli/own_plugins.h"
@@ -108,6 +109,8 @@ void ModelOptions::Declare(Arguments& args) {
   args.Value("--prefill-device", "NAME", &prefill_device,
              "where prompts are read, when --decode-device answers: the KV cache is handed over");
   args.Value("--decode-device", "NAME", &decode_device, "where answers are written, when --prefill-device reads");
+  args.Value("--for", "WHAT", &optimize_for, "what a placement that is chosen for you makes fast")
+      .OneOf({"latency", "throughput", "prompt"});
   args.Group("Model");
   args.Value("--context", "TOKENS", &context,
              "tokens that prompt and answer may have; 0: the model's own, at most 8192")
@@ -115,7 +118,8 @@ void ModelOptions::Declare(Arguments& args) {
   args.Value("--kv-type", "TYPE", &kv_type, "of the KV cache").OneOf({"f32", "f16", "bf16", "q8_0"});
   args.Value("--decode-kv-type", "TYPE", &decode_kv_type, "the same on --decode-device; without it as --kv-type")
       .OneOf({"f32", "f16", "bf16", "q8_0"});
-  args.Value("--compute", "HOW", &compute, "exact: f32 activations; fast: int8 for quantised weights")
+  args.Value("--compute", "HOW", &compute,
+             "exact: f32 activations; fast: int8 for quantised weights, and halves for f16 where a device has them")
       .OneOf({"exact", "fast"});
   args.Value("--batch-tokens", "N", &batch_tokens, "tokens a step: long prompts go in pieces of this").AtLeast(1);
 }
@@ -125,6 +129,7 @@ LoadOptions ModelOptions::ToLoadOptions() const {
           .place = place,
           .prefill_device = prefill_device,
           .decode_device = decode_device,
+          .optimize_for = optimize_for,
           .plugins = PluginFiles(*this),
           .threads = threads,
           .pin_threads = pin,
@@ -132,6 +137,10 @@ LoadOptions ModelOptions::ToLoadOptions() const {
           .kv_type = kv_type,
           .decode_kv_type = decode_kv_type,
           .context_tokens = context};
+}
+
+EngineOptions ModelOptions::ToEngineOptions(int64_t sequences) const {
+  return {.max_tokens_in_flight = batch_tokens, .max_sequences = sequences, .kv_tokens = sequences * context};
 }
 
 absl::StatusOr<hal::DeviceRegistry> FindDevices(const DeviceOptions& options, LogFn log) {
@@ -149,20 +158,52 @@ absl::StatusOr<hal::DeviceRegistry> FindDevices(const DeviceOptions& options, Lo
   return registry;
 }
 
-absl::StatusOr<Model> LoadModel(const ModelOptions& options, Console& console) {
-  CONCORD_RETURN_IF_ERROR(CheckHandover(options));
-  if (!options.plugins.empty()) CONCORD_RETURN_IF_ERROR(FindDevices(options).status());
+namespace {
+
+LoadOptions WithConsole(const ModelOptions& options, int64_t sequences, Console& console) {
   LoadOptions load = options.ToLoadOptions();
+  load.expected_sequences = sequences;
+  load.engine = options.ToEngineOptions(sequences);
   load.on_progress = [&](const LoadProgress& p) {
     console.Progress(p.stage, static_cast<double>(p.done_bytes), static_cast<double>(p.total_bytes));
   };
   load.on_log = [&](LogLevel level, absl::string_view message) {
     if (level >= LogLevel::kWarning) console.Note(message);
   };
+  return load;
+}
+
+// What would fit instead of what does not.
+absl::Status WithAdvice(const ModelOptions& options, const LoadOptions& load, absl::Status status) {
+  const absl::StatusOr<Plan> plan = MakePlan(options.model, load, *load.engine);
+  if (!plan.ok() || plan->fits || plan->advice.empty()) return status;
+  return absl::Status(status.code(), absl::StrCat(status.message(), "; ", absl::StrJoin(plan->advice, "; ")));
+}
+
+}  // namespace
+
+absl::StatusOr<Model> LoadModel(const ModelOptions& options, Console& console, int64_t sequences) {
+  CONCORD_RETURN_IF_ERROR(CheckHandover(options));
+  if (!options.plugins.empty()) CONCORD_RETURN_IF_ERROR(FindDevices(options).status());
+  const LoadOptions load = WithConsole(options, sequences, console);
   absl::StatusOr<Model> model = Model::Load(options.model, load);
   console.EndProgress();
-  if (!model.ok()) return LoadError(options, model.status());
-  return model;
+  if (model.ok()) return model;
+  return LoadError(
+      options, absl::IsResourceExhausted(model.status()) ? WithAdvice(options, load, model.status()) : model.status());
+}
+
+absl::StatusOr<std::unique_ptr<exec::Planner>> MakePlanner(const ModelOptions& options, int64_t sequences,
+                                                           Console& console) {
+  if (!options.prefill_device.empty() || !options.decode_device.empty()) {
+    return UsageError("a hand-over cannot be planned; plan each of its two devices with --device");
+  }
+  if (!options.plugins.empty()) CONCORD_RETURN_IF_ERROR(FindDevices(options).status());
+  const LoadOptions load = WithConsole(options, sequences, console);
+  absl::StatusOr<std::unique_ptr<exec::Planner>> planner = exec::Planner::Make(options.model, load, *load.engine);
+  console.EndProgress();
+  if (!planner.ok()) return LoadError(options, planner.status());
+  return planner;
 }
 
 absl::StatusOr<std::unique_ptr<loader::ModelSource>> OpenModel(const std::string& path,

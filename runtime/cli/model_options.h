@@ -6,6 +6,7 @@
 #include "concord/concord.h"
 #include "runtime/cli/arguments.h"
 #include "runtime/cli/console.h"
+#include "runtime/exec/planner.h"
 #include "runtime/hal/device_registry.h"
 #include "runtime/loader/model_source.h"
 
@@ -33,17 +34,25 @@ struct ModelOptions : DeviceOptions {
   std::string decode_kv_type;
   std::string compute = "fast";
   int64_t batch_tokens = 512;
+  std::string optimize_for = "latency";
 
   void DeclareModel(Arguments& args, bool required);
   void Declare(Arguments& args);
   LoadOptions ToLoadOptions() const;
+  // Engines for `sequences` requests at once, each with a full context.
+  EngineOptions ToEngineOptions(int64_t sequences = 1) const;
 };
 
 // What can be used here, with these plugins. DeviceError when one of `plugins` cannot serve.
 absl::StatusOr<hal::DeviceRegistry> FindDevices(const DeviceOptions& options, LogFn log = nullptr);
 
-// The model as a whole, with a progress bar. Errors carry the exit code of whose fault it is.
-absl::StatusOr<Model> LoadModel(const ModelOptions& options, Console& console);
+// The model as a whole, with a progress bar, for so many requests at once. Errors carry the exit code of whose fault it
+// is; what does not fit is refused before weights are read, with what would fit.
+absl::StatusOr<Model> LoadModel(const ModelOptions& options, Console& console, int64_t sequences = 1);
+
+// The model placed and compiled, with no weight read.
+absl::StatusOr<std::unique_ptr<exec::Planner>> MakePlanner(const ModelOptions& options, int64_t sequences,
+                                                           Console& console);
 
 // The file alone: nothing is read but its head. `path` empty: the built-in model.
 absl::StatusOr<std::unique_ptr<loader::ModelSource>> OpenModel(const std::string& path,

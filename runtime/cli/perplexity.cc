@@ -62,8 +62,7 @@ class Perplexity : public Command {
     CONCORD_ASSIGN_OR_RETURN(const Model model, LoadModel(model_, console));
     const absl::StatusOr<std::vector<int32_t>> tokens = model.Tokenize(text, false, false);
     if (!tokens.ok()) return RequestError(tokens.status());
-    absl::StatusOr<Engine> engine =
-        Engine::Create(model, {.max_tokens_in_flight = model_.batch_tokens, .max_sequences = 1});
+    absl::StatusOr<Engine> engine = Engine::Create(model, model_.ToEngineOptions());
     if (!engine.ok()) return RequestError(engine.status());
     const InterruptScope scope([] {});
     Tally tally;

@@ -28,6 +28,9 @@ absl::Status CheckHandover(const LoadOptions& options) {
         absl::StrCat(prefill.empty() ? "decode_device" : "prefill_device", " is '", prefill, decode, "', but ",
                      prefill.empty() ? "prefill_device" : "decode_device", " is not given; hand-over wants both"));
   }
+  if (prefill == "auto" || decode == "auto") {
+    return absl::InvalidArgumentError("hand-over wants one device to read prompts and one to answer, not 'auto'");
+  }
   if (!prefill.empty() && (!options.devices.empty() || !options.place.empty())) {
     return absl::InvalidArgumentError(
         "prefill_device and decode_device say where all of the model runs; leave devices and place empty, or leave out "

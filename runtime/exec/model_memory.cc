@@ -4,8 +4,8 @@
 #include <set>
 #include <utility>
 
-#include "absl/strings/str_format.h"
 #include "runtime/base/mmap.h"
+#include "runtime/base/scaled_text.h"
 #include "runtime/exec/from_device.h"
 #include "runtime/exec/micro_batch.h"
 #include "runtime/exec/step_inputs.h"
@@ -37,7 +37,7 @@ bool FitsAll(const std::vector<DeviceMemory>& needed, const std::vector<graph::D
 }
 
 std::string LackSentence(const std::vector<DeviceMemory>& needed, const std::vector<graph::DeviceModel>& models) {
-  const auto mib = [](int64_t bytes) { return absl::StrFormat("%.1f MiB", static_cast<double>(bytes) / (1 << 20)); };
+  const auto mib = [](int64_t bytes) { return BytesText(static_cast<double>(bytes)); };
   std::string text;
   int64_t host = 0, host_free = 0;
   for (size_t d = 0; d < needed.size(); ++d) {
@@ -45,8 +45,8 @@ std::string LackSentence(const std::vector<DeviceMemory>& needed, const std::vec
     if (models[d].host_memory) host += m.resident(), host_free = models[d].free_bytes;
     if (models[d].free_bytes < 0 || m.resident() <= models[d].free_bytes) continue;
     absl::StrAppend(&text, text.empty() ? "" : "; ", models[d].id, " has ", mib(models[d].free_bytes), " free, but ",
-                    mib(m.resident()), " are needed: ", mib(m.weights_made), " of weights, ", mib(m.kv), " of KV, ",
-                    mib(m.activations + m.scratch.value_or(0)), " of activations, ", mib(m.io),
+                    mib(m.resident()), " are needed: ", mib(m.weights_made), " of weights, ", mib(m.kv),
+                    " of KV cache, ", mib(m.activations + m.scratch.value_or(0)), " of activations, ", mib(m.io),
                     " for inputs and outputs");
   }
   if (text.empty()) {
@@ -150,7 +150,6 @@ absl::Status ModelMemory::AddPart(size_t index, const graph::SymbolValues& symbo
                                   DeviceMemory* memory) const {
   const LoadedPart& part = *(*parts_)[index];
   const graph::Graph& graph = part.module.main;
-  const int64_t copies = part.device->info().has(CONCORD_DEVICE_HOST_MEMORY) ? slots : 2 * slots;
   for (const graph::StateGroup& group : part.module.state_groups) {
     for (const graph::ValueId id : group.states) {
       CONCORD_ASSIGN_OR_RETURN(const int64_t bytes, graph::ResolveBytes(graph.value(id).type, symbols));
@@ -159,7 +158,7 @@ absl::Status ModelMemory::AddPart(size_t index, const graph::SymbolValues& symbo
   }
   const auto crosses = [&](const ops::TensorType& type) -> absl::Status {
     CONCORD_ASSIGN_OR_RETURN(const int64_t bytes, graph::ResolveBytes(type, symbols));
-    memory->io += copies * bytes;
+    memory->io += slots * bytes;
     return absl::OkStatus();
   };
   for (const graph::NamedOutput& output : graph.outputs) {
@@ -190,8 +189,7 @@ absl::StatusOr<std::vector<DeviceMemory>> ModelMemory::For(const StepCapacities&
   }
   for (size_t d = 0; d < devices_.size(); ++d) {
     CONCORD_ASSIGN_OR_RETURN(const InputLayout layout, InputLayout::Of(PartsOn(d, parts), symbols));
-    const int64_t copies = devices_[d]->info().has(CONCORD_DEVICE_HOST_MEMORY) ? slots : 2 * slots;
-    memory[d].io += copies * static_cast<int64_t>(layout.total_bytes());
+    memory[d].io += slots * static_cast<int64_t>(layout.total_bytes());
   }
   return memory;
 }

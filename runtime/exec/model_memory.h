@@ -20,7 +20,7 @@ struct DeviceMemory {
   int64_t kv = 0;
   int64_t activations = 0;         // the planned part of the workspace
   std::optional<int64_t> scratch;  // what the device adds to it; unset: it does not say before weights are there
-  int64_t io = 0;                  // inputs, logits and values of cuts, with their staging twins
+  int64_t io = 0;                  // inputs, logits and values of cuts; their staging twins are the host's, and small
 
   int64_t resident() const { return weights_made + kv + activations + scratch.value_or(0) + io; }
 };

@@ -4,7 +4,7 @@
 #include <functional>
 #include <utility>
 
-#include "absl/strings/str_format.h"
+#include "runtime/base/scaled_text.h"
 #include "runtime/exec/device_models.h"
 #include "runtime/exec/micro_batch.h"
 #include "runtime/graph/memory_plan.h"
@@ -38,6 +38,9 @@ bool HasSpeeds(const std::vector<graph::DeviceModel>& models) {
 
 absl::StatusOr<std::unique_ptr<Planner>> Planner::Make(const std::string& path, const LoadOptions& options,
                                                        const EngineOptions& engine) {
+  if (!options.decode_device.empty()) {
+    return absl::UnimplementedError("a hand-over cannot be planned; plan each of its two devices");
+  }
   CONCORD_ASSIGN_OR_RETURN(auto source, OpenSource(path, {.no_weights = true}));
   CONCORD_ASSIGN_OR_RETURN(auto devices, OpenDevices(options));
   CONCORD_ASSIGN_OR_RETURN(auto models, MeasuredModels(devices));
@@ -58,9 +61,6 @@ absl::StatusOr<std::unique_ptr<Planner>> Planner::Make(std::unique_ptr<loader::M
 }
 
 absl::Status Planner::Prepare(const LoadOptions& options) {
-  if (!options.decode_device.empty()) {
-    return absl::UnimplementedError("a hand-over cannot be planned; plan each of its two devices");
-  }
   CONCORD_ASSIGN_OR_RETURN(graph_, BuildGraph(*source_, options));
   kv_type_ = options.kv_type;
   CONCORD_ASSIGN_OR_RETURN(PlacementCase wanted, CaseOf(options, engine_, graph_.context));
@@ -171,17 +171,17 @@ absl::Status Planner::AddLimits(Plan* plan) const {
                            Largest(most_sequences, [&](int64_t sequences) { return Fits(context(), sequences); }));
   if (plan->fits) return absl::OkStatus();
   if (plan->largest_context > 0) {
-    plan->remarks.push_back(absl::StrCat("it would fit with --context ", plan->largest_context));
+    plan->advice.push_back(absl::StrCat("it would fit with --context ", plan->largest_context));
   }
   if (plan->largest_sequences > 0 && sequences() > 1) {
-    plan->remarks.push_back(absl::StrCat("it would fit with ", plan->largest_sequences, " sequences at once"));
+    plan->advice.push_back(absl::StrCat("it would fit with ", plan->largest_sequences, " sequences at once"));
   }
   if (kv_type_ != "q8_0") {
     int64_t kv = 0;
     for (const PlanDevice& device : plan->devices) kv += device.kv_bytes;
     const double factor = (kv_type_ == "f32" ? 4.0 : 2.0) * 32 / 34;
-    plan->remarks.push_back(absl::StrFormat("--kv-type q8_0 would save %.1f MiB of KV",
-                                            static_cast<double>(kv) * (1 - 1 / factor) / (1 << 20)));
+    plan->advice.push_back(
+        absl::StrCat("--kv-type q8_0 would save ", BytesText(static_cast<double>(kv) * (1 - 1 / factor)), " of KV"));
   }
   return absl::OkStatus();
 }

@@ -38,12 +38,12 @@ double BytesOf(const ops::TensorType& type, const graph::SymbolValues& symbols) 
   return static_cast<double>(graph::ResolveBytes(type, symbols).value_or(0));
 }
 
-// Adds up one piece; `busy` is what each device does for it.
+// One piece on its way through the parts. `inputs` says when each device has its inputs.
 class PieceTime {
  public:
   PieceTime(const Parts& parts, const std::vector<graph::DeviceModel>& models, const graph::SymbolValues& symbols,
-            int64_t kv_len)
-      : parts_(parts), models_(models), symbols_(symbols), kv_len_(kv_len), busy_(models.size()) {}
+            int64_t kv_len, const std::vector<double>& inputs)
+      : parts_(parts), models_(models), symbols_(symbols), kv_len_(kv_len), inputs_(inputs), busy_(models.size()) {}
 
   absl::Status Add(size_t index, StepPrediction* prediction) {
     const LoadedPart& part = *parts_[index];
@@ -56,13 +56,15 @@ class PieceTime {
     }
     prediction->cost += cost.total;
     prediction->part_seconds.push_back(seconds);
-    prediction->part_out_bytes.push_back(CopyCuts(part));
     busy_[part.device_index] += seconds;
-    sum_ += seconds;
+    work_ += seconds;
+    end_ = std::max(end_, inputs_[part.device_index]) + seconds;
+    prediction->part_out_bytes.push_back(CopyCuts(part));
     return absl::OkStatus();
   }
 
-  double sum() const { return sum_; }
+  double end() const { return end_; }    // when it is through
+  double work() const { return work_; }  // what all devices together do for it
   double copies() const { return copies_; }
   double busiest() const { return std::max(*std::max_element(busy_.begin(), busy_.end()), largest_copy_); }
 
@@ -92,7 +94,7 @@ class PieceTime {
   }
   void Copy(size_t device, double bytes) {
     const double seconds = bytes > 0 ? models_[device].CopySeconds(bytes) : 0;
-    sum_ += seconds, copies_ += seconds;
+    end_ += seconds, work_ += seconds, copies_ += seconds;
     largest_copy_ = std::max(largest_copy_, seconds);
   }
 
@@ -100,9 +102,29 @@ class PieceTime {
   const std::vector<graph::DeviceModel>& models_;
   const graph::SymbolValues& symbols_;
   int64_t kv_len_;
+  const std::vector<double>& inputs_;
   std::vector<double> busy_;
-  double sum_ = 0, copies_ = 0, largest_copy_ = 0;
+  double end_ = 0, work_ = 0, copies_ = 0, largest_copy_ = 0;
 };
+
+// The inputs of all pieces go to every device when the step begins.
+absl::StatusOr<std::vector<double>> InputSeconds(const Parts& parts,
+                                                 const std::vector<std::shared_ptr<hal::Device>>& devices,
+                                                 const std::vector<graph::DeviceModel>& models, const StepSizes& sizes,
+                                                 int64_t piece_tokens) {
+  const int64_t slots = SlotCount(devices, sizes.max_tokens);
+  const auto more = static_cast<double>(MicroBatchCount(sizes.tokens, slots) - 1);
+  const graph::SymbolValues most = OfOnePiece(AsCapacities(sizes, sizes.max_tokens), slots).symbols();
+  const std::vector<const LoadedPart*> pointers = Pointers(parts);
+  std::vector<double> seconds;
+  for (size_t d = 0; d < models.size(); ++d) {
+    CONCORD_ASSIGN_OR_RETURN(const InputLayout layout, InputLayout::Of(PartsOn(d, pointers), most));
+    const auto last = static_cast<double>(layout.Pack(BatchOf(sizes, piece_tokens), nullptr));
+    const double bytes = last + more * static_cast<double>(layout.total_bytes());
+    seconds.push_back(bytes > 0 ? models[d].CopySeconds(bytes) : 0);
+  }
+  return seconds;
+}
 
 }  // namespace
 
@@ -112,21 +134,14 @@ absl::StatusOr<StepPrediction> PredictStep(const Parts& parts, const std::vector
   const int64_t pieces = MicroBatchCount(sizes.tokens, slots);
   const int64_t tokens = (sizes.tokens + pieces - 1) / pieces;
   const graph::SymbolValues symbols = AsCapacities(sizes, tokens).symbols();
+  CONCORD_ASSIGN_OR_RETURN(const std::vector<double> inputs, InputSeconds(parts, devices, models, sizes, tokens));
   StepPrediction prediction;
-  PieceTime piece(parts, models, symbols, sizes.kv_len);
+  PieceTime piece(parts, models, symbols, sizes.kv_len, inputs);
   for (size_t p = 0; p < parts.size(); ++p) CONCORD_RETURN_IF_ERROR(piece.Add(p, &prediction));
-  const std::vector<const LoadedPart*> pointers = Pointers(parts);
-  const StepCapacities most = OfOnePiece(AsCapacities(sizes, sizes.max_tokens), slots);
-  for (size_t d = 0; d < models.size(); ++d) {
-    CONCORD_ASSIGN_OR_RETURN(const InputLayout layout, InputLayout::Of(PartsOn(d, pointers), most.symbols()));
-    const auto bytes = static_cast<double>(layout.Pack(BatchOf(sizes, tokens), nullptr));
-    if (bytes > 0)
-      prediction.copy_seconds +=
-          models[d].CopySeconds(bytes + static_cast<double>(pieces - 1) * static_cast<double>(layout.total_bytes()));
-  }
   const auto more = static_cast<double>(pieces - 1);
-  prediction.seconds = prediction.copy_seconds + piece.sum() + more * (slots > 1 ? piece.busiest() : piece.sum());
-  prediction.copy_seconds += static_cast<double>(pieces) * piece.copies();
+  prediction.seconds = piece.end() + more * (slots > 1 ? piece.busiest() : piece.work());
+  prediction.copy_seconds = static_cast<double>(pieces) * piece.copies();
+  for (const double seconds : inputs) prediction.copy_seconds += seconds;
   for (double& seconds : prediction.part_seconds) seconds *= static_cast<double>(pieces);
   for (double& bytes : prediction.part_out_bytes) bytes *= static_cast<double>(pieces);
   return prediction;

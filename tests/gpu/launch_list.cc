@@ -12,7 +12,7 @@
 #include "backends/gpu/launch_builder.h"
 #include "backends/gpu/op_rows.h"
 #include "backends/vulkan/shaders.h"
-#include "runtime/cli/prediction.h"
+#include "runtime/exec/planner.h"
 
 namespace concord {
 namespace {
@@ -123,7 +123,7 @@ struct Total {
 
 class Step {
  public:
-  Step(const cli::Prediction& model, int64_t context) : desc_(model.compiled().lowered.desc()), graph_(desc_) {
+  Step(const exec::Planner& model, int64_t context) : desc_(model.parts()[0]->lowered->desc()), graph_(desc_) {
     const int64_t blocks = (context + exec::kBlockTokens - 1) / exec::kBlockTokens;
     const exec::StepCapacities sizes = {1, 1, 1, blocks, blocks};
     const sdk::Graph& graph = graph_.graph();
@@ -191,14 +191,13 @@ class Step {
 };
 
 absl::Status Print(const std::string& plugin, const std::string& model, int64_t context, const std::string& compute) {
-  cli::ModelOptions options;
-  options.model = model;
-  options.plugins = {plugin};
-  options.device = "vulkan";
-  options.context = context;
-  options.compute = compute;
-  CONCORD_ASSIGN_OR_RETURN(const std::unique_ptr<cli::Prediction> prediction, cli::Prediction::Make(options, 1));
-  Step step(*prediction, context);
+  const LoadOptions options = {
+      .devices = {"vulkan"}, .plugins = {plugin}, .compute = compute, .context_tokens = context};
+  CONCORD_ASSIGN_OR_RETURN(auto source, exec::OpenSource(model, {.no_weights = true}));
+  CONCORD_ASSIGN_OR_RETURN(auto devices, exec::OpenDevices(options));
+  CONCORD_ASSIGN_OR_RETURN(const auto planner, exec::Planner::Make(std::move(source), std::move(devices),
+                                                                   {graph::DeviceModel{}}, options, EngineOptions{}));
+  Step step(*planner, context);
   gpu::Limits limits;  // of a card: subgroups of 32, 48 KiB, 4 GiB ranges
   limits.max_workgroup = 1024;
   limits.shared_bytes = 48 << 10;
@@ -222,7 +221,7 @@ absl::Status Print(const std::string& plugin, const std::string& model, int64_t 
       "barriers | subgroup |\n|---|---|---|---|---|---|---|---|---|---|---|\n");
   for (const auto& [name, total] : step.totals()) {
     const vulkan::Shader* shader = nullptr;
-    for (uint32_t features = gpu::kSubgroups | gpu::kInt8Dot; shader == nullptr; --features) {
+    for (uint32_t features = gpu::kSubgroups | gpu::kInt8Dot | gpu::kFp16; shader == nullptr; --features) {
       shader = vulkan::FindShader(name, features);
     }
     const SpirvCount c = SpirvReader(*shader).count();

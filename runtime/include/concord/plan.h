@@ -8,8 +8,8 @@ namespace concord {
 
 // What a device would have of a model. In bytes and seconds.
 struct PlanDevice {
-  std::string device;  // "vulkan:0"
-  std::string units;   // "embed, layers 0-7"
+  std::string device;               // "vulkan:0"
+  std::string units;                // "embed, layers 0-7"
   int64_t weight_bytes_mapped = 0;  // used in the file where they lie; may exceed memory
   int64_t weight_bytes_made = 0;    // converted, or copied to the device
   int64_t kv_bytes = 0;
@@ -47,24 +47,26 @@ struct PlanAlternative {
   bool fits = true;
 };
 
-// What running a model would take and how fast it would be, told before a weight is read. Speeds hold for full contexts.
+// What running a model would take and how fast it would be, told before a weight is read. Speeds hold for full
+// contexts.
 struct Plan {
   std::string model;
   std::string architecture;
-  int64_t context = 0;     // tokens a sequence
-  int64_t sequences = 1;   // each with a full context
-  int64_t step_tokens = 0; // the most that a step computes
-  std::string place;       // what LoadOptions::place would say
+  int64_t context = 0;      // tokens a sequence
+  int64_t sequences = 1;    // each with a full context
+  int64_t step_tokens = 0;  // the most that a step computes
+  std::string place;        // what LoadOptions::place would say
   std::vector<PlanDevice> devices;
   std::vector<PlanCut> cuts;
   std::vector<PlanMovedOp> moved;
   std::vector<PlanAlternative> alternatives;  // empty where nothing was to be chosen
-  double decode_seconds = 0;   // of a step that gives each sequence a token; 0: not predicted
-  double prefill_seconds = 0;  // of a step of step_tokens tokens of one prompt
+  double decode_seconds = 0;                  // of a step that gives each sequence a token; 0: not predicted
+  double prefill_seconds = 0;                 // of a step of step_tokens tokens of one prompt
   bool fits = true;
-  int64_t largest_context = 0;         // that fits with these sequences; 0: none
-  int64_t largest_sequences = 0;       // that fit with this context
-  std::vector<std::string> remarks;    // why it is so, what does not fit, what would help
+  int64_t largest_context = 0;       // that fits with these sequences; 0: none
+  int64_t largest_sequences = 0;     // that fit with this context
+  std::vector<std::string> remarks;  // why it is so, and what does not fit
+  std::vector<std::string> advice;   // what would fit, where this does not
 };
 
 }  // namespace concord

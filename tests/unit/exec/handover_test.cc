@@ -280,6 +280,7 @@ TEST(Handover, OptionsThatMakeNoSenseAreRefused) {
   EXPECT_THAT(error({.devices = {"cpu"}, .prefill_device = "cpu", .decode_device = "discrete"}),
               HasSubstr("leave devices and place empty"));
   EXPECT_THAT(error({.prefill_device = "cpu", .decode_device = "cpu:0"}), HasSubstr("both cpu:0"));
+  EXPECT_THAT(error({.prefill_device = "cpu", .decode_device = "auto"}), HasSubstr("not 'auto'"));
   EXPECT_THAT(error({.decode_kv_type = "f16"}), HasSubstr("want a decode_device"));
   EXPECT_THAT(error({.prefill_device = "cpu", .decode_device = "discrete", .decode_kv_type = "q4"}),
               HasSubstr("decode_kv_type is 'q4'"));

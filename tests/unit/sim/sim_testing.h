@@ -39,6 +39,7 @@ class SimTest : public testing::Test {
   }
 
   const hal::Device& device(size_t i = 0) const { return *devices_[i]; }
+  std::shared_ptr<hal::Device> device_ptr(size_t i) const { return devices_[i]; }
   uint64_t Now() const { return api_.now_ns(device().get()); }
   uint64_t FreeAt() const { return api_.free_at_ns(device().get()); }
   void Advance(uint64_t ns) const { api_.advance_ns(device().get(), ns); }

@@ -1,0 +1,14 @@
+#pragma once
+
+#include <string>
+
+#include "runtime/cli/format.h"
+#include "runtime/exec/planner.h"
+
+namespace concord::cli {
+
+// A plan for people, and for programs. `workspace`: also where every intermediate value lies.
+absl::StatusOr<std::string> PlanText(const exec::Planner& planner, const Plan& plan, bool workspace);
+absl::StatusOr<Json> PlanJson(const exec::Planner& planner, const Plan& plan, bool workspace);
+
+}  // namespace concord::cli
