@@ -36,6 +36,21 @@ absl::StatusOr<std::string> ReadAll(int fd, const std::string& what) {
   }
 }
 
+absl::Status CheckHandover(const ModelOptions& options) {
+  const std::string &prefill = options.prefill_device, &decode = options.decode_device;
+  if (prefill.empty() != decode.empty()) {
+    return UsageError(absl::StrCat(prefill.empty() ? "--decode-device" : "--prefill-device", " wants ",
+                                   prefill.empty() ? "--prefill-device" : "--decode-device", " beside it"));
+  }
+  if (!prefill.empty() && (!options.place.empty() || !options.DeviceNames().empty())) {
+    return UsageError("--prefill-device and --decode-device say where all runs; leave out --device and --place");
+  }
+  if (prefill.empty() && !options.decode_kv_type.empty()) return UsageError("--decode-kv-type wants --decode-device");
+  if (prefill.empty() || prefill != decode) return absl::OkStatus();
+  return UsageError(
+      absl::StrCat("--prefill-device and --decode-device are both ", prefill, "; want --device ", prefill));
+}
+
 absl::Status LoadError(const ModelOptions& options, absl::Status status) {
   if (absl::StartsWith(status.message(), "place: ")) return UsageError(absl::StrCat("--", status.message()));
   if (absl::IsUnavailable(status)) {
@@ -64,7 +79,8 @@ void DeviceOptions::Declare(Arguments& args) {
 }
 
 std::vector<std::string> DeviceOptions::DeviceNames() const {
-  if (!place.empty() && device == DeviceOptions().device) return {};
+  const bool said = !place.empty() || !prefill_device.empty() || !decode_device.empty();
+  if (said && device == DeviceOptions().device) return {};
   std::vector<std::string> names = absl::StrSplit(device, ',');
   for (std::string& name : names) absl::StripAsciiWhitespace(&name);
   return names;
@@ -75,6 +91,9 @@ std::vector<std::string> DeviceOptions::AllNames() const {
   // A text that does not parse is reported where the model is loaded.
   for (const graph::PlaceRule& rule : graph::ParsePlacement(place).value_or(std::vector<graph::PlaceRule>())) {
     names.push_back(rule.device);
+  }
+  for (const std::string& name : {prefill_device, decode_device}) {
+    if (!name.empty()) names.push_back(name);
   }
   return names;
 }
@@ -88,6 +107,9 @@ void ModelOptions::Declare(Arguments& args) {
   args.Value("--place", "RULES", &place,
              "which part runs where: \"layers 0-7=vulkan:0; output=cpu; *=opencl:0\"; WHAT is layers N or N-M, embed, "
              "output, experts or *");
+  args.Value("--prefill-device", "NAME", &prefill_device,
+             "where prompts are read, when --decode-device answers: the KV cache is handed over");
+  args.Value("--decode-device", "NAME", &decode_device, "where answers are written, when --prefill-device reads");
   args.Value("--for", "WHAT", &optimize_for, "what a placement that is chosen for you makes fast")
       .OneOf({"latency", "throughput", "prompt"});
   args.Group("Model");
@@ -95,6 +117,8 @@ void ModelOptions::Declare(Arguments& args) {
              "tokens that prompt and answer may have; 0: the model's own, at most 8192")
       .AtLeast(0);
   args.Value("--kv-type", "TYPE", &kv_type, "of the KV cache").OneOf({"f32", "f16", "bf16", "q8_0"});
+  args.Value("--decode-kv-type", "TYPE", &decode_kv_type, "the same on --decode-device; without it as --kv-type")
+      .OneOf({"f32", "f16", "bf16", "q8_0"});
   args.Value("--compute", "HOW", &compute,
              "exact: f32 activations; fast: int8 for quantised weights, and halves for f16 where a device has them")
       .OneOf({"exact", "fast"});
@@ -108,12 +132,15 @@ void ModelOptions::Declare(Arguments& args) {
 LoadOptions ModelOptions::ToLoadOptions() const {
   return {.devices = DeviceNames(),
           .place = place,
+          .prefill_device = prefill_device,
+          .decode_device = decode_device,
           .optimize_for = optimize_for,
           .plugins = PluginFiles(*this),
           .threads = threads,
           .pin_threads = pin,
           .compute = compute,
           .kv_type = kv_type,
+          .decode_kv_type = decode_kv_type,
           .context_tokens = context,
           .canary = canary,
           .trace = trace.trace()};
@@ -163,6 +190,7 @@ absl::Status WithAdvice(const ModelOptions& options, const LoadOptions& load, ab
 }  // namespace
 
 absl::StatusOr<Model> LoadModel(const ModelOptions& options, Console& console, int64_t sequences) {
+  CONCORD_RETURN_IF_ERROR(CheckHandover(options));
   if (!options.plugins.empty()) CONCORD_RETURN_IF_ERROR(FindDevices(options).status());
   const LoadOptions load = WithConsole(options, sequences, console);
   absl::StatusOr<Model> model = Model::Load(options.model, load);
@@ -174,6 +202,9 @@ absl::StatusOr<Model> LoadModel(const ModelOptions& options, Console& console, i
 
 absl::StatusOr<std::unique_ptr<exec::Planner>> MakePlanner(const ModelOptions& options, int64_t sequences,
                                                            Console& console) {
+  if (!options.prefill_device.empty() || !options.decode_device.empty()) {
+    return UsageError("a hand-over cannot be planned; plan each of its two devices with --device");
+  }
   if (!options.plugins.empty()) CONCORD_RETURN_IF_ERROR(FindDevices(options).status());
   const LoadOptions load = WithConsole(options, sequences, console);
   absl::StatusOr<std::unique_ptr<exec::Planner>> planner = exec::Planner::Make(options.model, load, *load.engine);

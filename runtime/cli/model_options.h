@@ -16,21 +16,23 @@ namespace concord::cli {
 // "cpu:0" and what else says where and how a model runs: the same words in every command.
 struct DeviceOptions {
   std::string device = "cpu";  // or several: "vulkan:0,cpu"
-  std::string place;           // which part of a model runs where; declared by the commands that run models
+  std::string place;           // which part of a model runs where; declared by the commands that run models, as are
+  std::string prefill_device, decode_device;  // one that reads prompts, and one that answers
   std::vector<std::string> plugins;
   std::string search_path;  // folders whose plugins are all opened, before those of CONCORD_PLUGIN_PATH
   int threads = 0;
   bool pin = false;
 
   void Declare(Arguments& args);
-  std::vector<std::string> DeviceNames() const;  // of --device; empty where --place says it all
-  std::vector<std::string> AllNames() const;     // and those of --place
+  std::vector<std::string> DeviceNames() const;  // of --device; empty where other options say it all
+  std::vector<std::string> AllNames() const;     // and those of the other options
 };
 
 struct ModelOptions : DeviceOptions {
   std::string model;
   int64_t context = 0;
   std::string kv_type = "f16";
+  std::string decode_kv_type;
   std::string compute = "fast";
   std::string canary = "strict";
   int64_t batch_tokens = 512;

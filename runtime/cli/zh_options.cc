@@ -35,6 +35,14 @@ constexpr Phrase kPhrases[] = {
      "加载后端插件（libconcord_backend_*.so）；可多次使用"},
     {"CPU threads; 0: one a core", "CPU 线程数；0：每个核心一个线程"},
     {"bind each CPU thread to a core", "将每个 CPU 线程绑定到一个核心"},
+    {"which part runs where: \"layers 0-7=vulkan:0; output=cpu; *=opencl:0\"; WHAT is layers N or N-M, embed, output, "
+     "experts or *",
+     "模型的哪个部分在哪个设备上运行：\"layers 0-7=vulkan:0; output=cpu; *=opencl:0\"；每条规则的左边可以是 "
+     "layers N 或 layers N-M、embed、output、experts 或 *"},
+    {"where prompts are read, when --decode-device answers: the KV cache is handed over",
+     "在哪个设备上处理提示词（预填充），与 --decode-device 同用：KV 缓存随后移交给后者"},
+    {"where answers are written, when --prefill-device reads",
+     "在哪个设备上生成回答（解码），与 --prefill-device 同用"},
 
     // Model.
     {"Model", "模型"},
@@ -54,6 +62,8 @@ constexpr Phrase kPhrases[] = {
     {"whether other devices than the CPU first prove themselves on this model: strict and full stop at a wrong result, "
      "warn goes on, full takes its time",
      "CPU 以外的设备是否先在此模型上验证计算结果：strict 和 full 遇到错误结果即停止，warn 继续运行，full 不限时间"},
+    {"the same on --decode-device; without it as --kv-type",
+     "--decode-device 上 KV 缓存的数据类型；省略时与 --kv-type 相同"},
     {"exact: f32 activations; fast: int8 for quantised weights, and halves for f16 where a device has them",
      "exact：激活值用 f32；fast：遇到量化权重时激活值用 int8，遇到 f16 权重且设备支持时用半精度"},
     {"tokens a step: long prompts go in pieces of this", "每步最多处理的 token 数；较长的提示词按此大小分块预填充"},

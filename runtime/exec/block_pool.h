@@ -14,6 +14,7 @@ class BlockPool {
   void Hold(int32_t block);     // one holder more
   void Release(int32_t block);  // one holder less; the last frees it
   int32_t n_free() const { return static_cast<int32_t>(free_.size()); }
+  bool all_free() const { return n_free() == n_blocks(); }
   int32_t n_blocks() const { return static_cast<int32_t>(holders_.size()); }
 
  private:

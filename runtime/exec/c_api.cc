@@ -71,6 +71,9 @@ concord::LoadOptions ToOptions(const concord_load_options& c) {
   if (c.compute != nullptr) options.compute = c.compute;
   if (c.kv_type != nullptr) options.kv_type = c.kv_type;
   if (c.canary != nullptr) options.canary = c.canary;
+  options.prefill_device = Text(c.prefill_device);
+  options.decode_device = Text(c.decode_device);
+  options.decode_kv_type = Text(c.decode_kv_type);
   options.threads = c.threads;
   options.pin_threads = c.pin_threads != 0;
   options.context_tokens = c.context_tokens;

@@ -7,7 +7,7 @@
 namespace concord::exec {
 namespace {
 
-int64_t Blocks(int64_t tokens) { return (tokens + kBlockTokens - 1) / kBlockTokens; }
+int64_t Blocks(int64_t tokens, int64_t block_tokens) { return (tokens + block_tokens - 1) / block_tokens; }
 
 }  // namespace
 
@@ -19,7 +19,8 @@ graph::SymbolValues StepCapacities::symbols() const {
           {ops::kMaxBlocks, max_blocks}};
 }
 
-absl::StatusOr<StepCapacities> CapacitiesFor(const EngineOptions& options, int64_t context_tokens) {
+absl::StatusOr<StepCapacities> CapacitiesFor(const EngineOptions& options, int64_t context_tokens,
+                                             int64_t block_tokens) {
   if (options.max_tokens_in_flight < 1 || options.max_sequences < 1 || options.kv_tokens < 0) {
     return absl::InvalidArgumentError(absl::StrCat("engine: max_tokens_in_flight is ", options.max_tokens_in_flight,
                                                    ", max_sequences ", options.max_sequences, ", kv_tokens ",
@@ -29,13 +30,13 @@ absl::StatusOr<StepCapacities> CapacitiesFor(const EngineOptions& options, int64
   c.n_seqs = options.max_sequences;
   c.n_tokens = std::max(std::min(options.max_tokens_in_flight, std::max(context_tokens, c.n_seqs)), c.n_seqs);
   c.n_outputs = std::max(c.n_seqs, std::min(kScoreRows, c.n_tokens));
-  c.max_blocks = Blocks(context_tokens);
+  c.max_blocks = Blocks(context_tokens, block_tokens);
   const int64_t pool_tokens = std::max(options.kv_tokens, context_tokens);
-  if (pool_tokens > INT32_MAX - kBlockTokens) {  // slots are i32
+  if (pool_tokens > INT32_MAX - block_tokens) {  // slots are i32
     return absl::InvalidArgumentError(
-        absl::StrCat("engine: ", pool_tokens, " KV tokens; at most ", INT32_MAX - kBlockTokens, " are possible"));
+        absl::StrCat("engine: ", pool_tokens, " KV tokens; at most ", INT32_MAX - block_tokens, " are possible"));
   }
-  c.n_blocks = Blocks(pool_tokens);
+  c.n_blocks = Blocks(pool_tokens, block_tokens);
   return c;
 }
 

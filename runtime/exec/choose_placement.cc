@@ -278,7 +278,7 @@ absl::StatusOr<PlacementCase> CaseOf(const LoadOptions& options, const EngineOpt
   EngineOptions sized = engine;
   sized.max_sequences = std::max(sized.max_sequences, seqs);
   sized.kv_tokens = std::max(sized.kv_tokens, seqs * context);
-  CONCORD_ASSIGN_OR_RETURN(wanted.capacities, CapacitiesFor(sized, context));
+  CONCORD_ASSIGN_OR_RETURN(wanted.capacities, CapacitiesFor(sized, context, BlockTokensOf(options)));
   wanted.step = {.seqs = seqs, .kv_len = context, .max_tokens = wanted.capacities.n_tokens, .context = context};
   if (options.optimize_for == "prompt") {
     wanted.step.tokens = wanted.capacities.n_tokens;

@@ -61,6 +61,7 @@ absl::StatusOr<std::vector<std::shared_ptr<hal::Device>>> OpenDevices(const Load
     for (const graph::PlaceRule& rule : rules) names.push_back(rule.device);
   }
   names.insert(names.end(), options.devices.begin(), options.devices.end());
+  if (!options.decode_device.empty()) names = {options.prefill_device, options.decode_device};
   if (names.empty()) names.push_back("cpu");
   const hal::DeviceRegistry registry = Discover(options);
   if (const auto it = std::find(names.begin(), names.end(), "auto"); it != names.end()) {

@@ -11,7 +11,8 @@
 
 namespace concord::exec {
 
-// Opens what the options name: the devices of `place` in their order, then those of `devices`, each once.
+// Opens what the options name: the devices of `place` in their order, then those of `devices`, each once; for a
+// hand-over the prefill device and then the decode device.
 // Unavailable for one that is not there or cannot be opened; InvalidArgument for a placement that does not parse.
 absl::StatusOr<std::vector<std::shared_ptr<hal::Device>>> OpenDevices(const LoadOptions& options);
 

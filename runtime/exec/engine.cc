@@ -1,36 +1,11 @@
 #include "runtime/exec/engine.h"
 
-#include <algorithm>
-#include <cmath>
-#include <exception>
-#include <new>
-#include <system_error>
-
 #include "absl/strings/str_format.h"
+#include "runtime/exec/engine_thread.h"
 #include "runtime/text/utf8.h"
 
 namespace concord::exec {
 namespace {
-
-double Seconds(std::chrono::steady_clock::duration d) { return std::chrono::duration<double>(d).count(); }
-
-// Made before memory runs out: there may be none left for the message.
-const absl::Status& OutOfMemory() {
-  static const auto* status = new absl::Status(absl::ResourceExhaustedError("out of memory in the middle of a step"));
-  return *status;
-}
-
-// The engine's thread has nobody above it who could catch: what is thrown there ends the process.
-template <typename Body>
-absl::Status NothingThrown(Body&& body) {
-  try {
-    return body();
-  } catch (const std::bad_alloc&) {
-    return OutOfMemory();
-  } catch (const std::exception&) {
-    return absl::InternalError("a step threw an exception");
-  }
-}
 
 // A tokenizer would take the bytes one by one; whoever sends them has the wrong encoding, and should hear of it.
 absl::Status CheckUtf8(absl::string_view prompt) {
@@ -52,26 +27,37 @@ absl::Status CheckUtf8(absl::string_view prompt) {
 absl::StatusOr<std::shared_ptr<EngineCore>> EngineCore::Create(std::shared_ptr<const LoadedModel> model,
                                                                const EngineOptions& options) {
   const TraceScope scope(model->tracer(), "create engine");
-  CONCORD_ASSIGN_OR_RETURN(const StepCapacities c, CapacitiesFor(options, model->context_tokens()));
-  (void)OutOfMemory();
+  CONCORD_ASSIGN_OR_RETURN(const StepCapacities c,
+                           CapacitiesFor(options, model->context_tokens(), model->block_tokens()));
   auto core = std::shared_ptr<EngineCore>(new EngineCore);
   core->model_ = model;
-  CONCORD_ASSIGN_OR_RETURN(core->runner_, StepRunner::Create(model, c));
-  core->scheduler_ = std::make_unique<Scheduler>(
-      Scheduler::Options{c.n_tokens, c.n_seqs, model->block_tokens(), c.max_blocks, static_cast<int32_t>(c.n_blocks)});
-  core->batch_.Reserve(c.n_tokens, c.n_seqs, c.n_outputs, c.max_blocks);
-  core->score_rows_ = std::min(kScoreRows, c.n_tokens);
-  core->stats_.prepares = core->runner_->prepares();
-  try {
-    core->thread_ = std::thread([raw = core.get()] { raw->Loop(); });
-  } catch (const std::system_error& error) {
-    return absl::ResourceExhaustedError(absl::StrCat("cannot start the engine's thread: ", error.what(),
-                                                     "; raise the limit on processes or memory (ulimit -u, -v)"));
-  }
+  CONCORD_ASSIGN_OR_RETURN(core->stage_, Stage::Create(model, c, model->decoder() != nullptr));
+  core->stats_.prepares = core->stage_->runner().prepares();
+  if (model->decoder() != nullptr) CONCORD_RETURN_IF_ERROR(core->MakeDecodeSide(options));
+  CONCORD_ASSIGN_OR_RETURN(core->thread_, StartThread([raw = core.get()] { raw->Loop(); }));
   return core;
 }
 
+absl::Status EngineCore::MakeDecodeSide(const EngineOptions& options) {
+  DecodeSide::Callbacks callbacks;
+  callbacks.release = [this](const std::vector<int32_t>& blocks) {
+    std::lock_guard<std::mutex> lock(mutex_);
+    freed_.insert(freed_.end(), blocks.begin(), blocks.end());
+    wake_.notify_all();
+  };
+  callbacks.put_off = [this](std::unique_ptr<Sequence> sequence) {
+    std::lock_guard<std::mutex> lock(mutex_);
+    put_off_.push_back(std::move(sequence));
+    wake_.notify_all();
+  };
+  callbacks.spend = [this](const EngineStats& spent) { Spend(spent); };
+  CONCORD_ASSIGN_OR_RETURN(decode_,
+                           DecodeSide::Create(model_->decoder(), options, stage_->runner(), std::move(callbacks)));
+  return absl::OkStatus();
+}
+
 EngineCore::~EngineCore() {
+  if (decode_ != nullptr) decode_->Stop();  // first, since it gives sequences back
   {
     std::lock_guard<std::mutex> lock(mutex_);
     stopping_ = true;
@@ -139,9 +125,27 @@ EngineStats EngineCore::stats() const {
   return stats_;
 }
 
+void EngineCore::Spend(const EngineStats& spent) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  AddTo(&stats_, spent);
+}
+
+bool EngineCore::HasNews() const {
+  return !incoming_.empty() || !put_off_.empty() || !freed_.empty() ||
+         (!score_jobs_.empty() && stage_->scheduler().idle());
+}
+
+void EngineCore::TakeNews() {
+  Scheduler& scheduler = stage_->scheduler();
+  scheduler.Release(freed_);
+  freed_.clear();
+  for (; !put_off_.empty(); put_off_.pop_front()) scheduler.AddPutOff(std::move(put_off_.front()));
+  for (; !incoming_.empty(); incoming_.pop_front()) scheduler.Add(std::move(incoming_.front()));
+}
+
 // Until there is something to do.
-void EngineCore::Sleep(std::unique_lock<std::mutex>& lock) {
-  const auto awake = [&] { return stopping_ || !incoming_.empty() || !score_jobs_.empty() || !scheduler_->idle(); };
+void EngineCore::Sleep(std::unique_lock<std::mutex>& lock, bool busy) {
+  const auto awake = [&] { return stopping_ || busy || HasNews(); };
   if (awake()) return;
   const TraceScope scope(model_->tracer(), "idle");
   wake_.wait(lock, awake);
@@ -149,23 +153,21 @@ void EngineCore::Sleep(std::unique_lock<std::mutex>& lock) {
 
 void EngineCore::Loop() {
   if (model_->tracer() != nullptr) model_->tracer()->NameThread("engine");
+  bool busy = false;
   while (true) {
     ScoreJob* job = nullptr;
     {
       std::unique_lock<std::mutex> lock(mutex_);
-      Sleep(lock);
+      Sleep(lock, busy);
       if (stopping_) break;
-      while (!incoming_.empty()) {
-        scheduler_->Add(std::move(incoming_.front()));
-        incoming_.pop_front();
-      }
-      if (scheduler_->idle() && !score_jobs_.empty()) {
+      TakeNews();
+      if (!score_jobs_.empty() && stage_->scheduler().idle()) {
         job = score_jobs_.front();
         score_jobs_.pop_front();
       }
     }
     if (job == nullptr) {
-      Step();
+      busy = Step();
       continue;
     }
     job->status = NothingThrown([&] { return RunScore(*job); });
@@ -178,68 +180,26 @@ void EngineCore::Loop() {
 
 void EngineCore::Stop() {
   std::lock_guard<std::mutex> lock(mutex_);
-  while (!incoming_.empty()) {
-    scheduler_->Add(std::move(incoming_.front()));
-    incoming_.pop_front();
-  }
-  scheduler_->FailAll(absl::OkStatus(), FinishReason::kCancelled);
+  TakeNews();
+  stage_->scheduler().FailAll(absl::OkStatus(), FinishReason::kCancelled);
   for (ScoreJob* job : score_jobs_) job->status = absl::CancelledError("the engine was stopped"), job->done = true;
   score_jobs_.clear();
   scored_.notify_all();
 }
 
-void EngineCore::Step() {
-  Tracer* const tracer = model_->tracer();
-  const auto begin = std::chrono::steady_clock::now();
-  auto planned = begin, computed = begin;
-  const absl::Status status = NothingThrown([&]() -> absl::Status {
-    TraceScope step(tracer, "step");
-    if (!Traced(tracer, "plan", [&] { return scheduler_->Plan(&batch_); })) return absl::OkStatus();
-    step.slice.tokens = static_cast<int32_t>(batch_.tokens.size());
-    step.slice.sequences = static_cast<int32_t>(batch_.kv_len.size());
-    planned = std::chrono::steady_clock::now();
-    CONCORD_RETURN_IF_ERROR(Traced(tracer, "compute", [&] { return runner_->Run(batch_); }));
-    computed = std::chrono::steady_clock::now();
-    Traced(tracer, "sample", [&] { scheduler_->Finish(runner_->logits(), model_->n_vocab()); });
-    return absl::OkStatus();
-  });
-  DrainTrace();
-  if (!status.ok()) scheduler_->FailAll(status, FinishReason::kError);
-  if (planned == begin) return;  // there was nothing to do
-  std::lock_guard<std::mutex> lock(mutex_);
-  ++stats_.steps;
-  stats_.tokens += static_cast<int64_t>(batch_.tokens.size());
-  stats_.prepares = runner_->prepares();
-  stats_.off_device_seconds = runner_->off_device_seconds();
-  computed = std::max(computed, planned);
-  stats_.device_seconds += Seconds(computed - planned);
-  stats_.host_seconds += Seconds(planned - begin) + Seconds(std::chrono::steady_clock::now() - computed);
-}
-
-// What the devices have recorded of a step is fetched when its tokens are handed out already.
-void EngineCore::DrainTrace() {
-  if (model_->tracer() == nullptr) return;
-  (void)NothingThrown([&] { return model_->tracer()->Drain(), absl::OkStatus(); });
+bool EngineCore::Step() {
+  EngineStats spent;
+  const bool busy = stage_->Step(&spent);
+  while (std::unique_ptr<Sequence> computed = stage_->scheduler().TakeComputed()) decode_->Take(std::move(computed));
+  if (busy) Spend(spent);
+  return busy;
 }
 
 absl::Status EngineCore::RunScore(const ScoreJob& job) {
-  // Nothing else runs, so the whole pool is free: blocks in order.
-  const auto n = static_cast<int64_t>(job.tokens->size()), block_tokens = model_->block_tokens();
-  std::vector<int32_t> blocks((n + block_tokens - 1) / block_tokens);
-  for (size_t b = 0; b < blocks.size(); ++b) blocks[b] = static_cast<int32_t>(b);
-  for (int64_t first = 0; first < n; first += score_rows_) {
-    const int64_t count = std::min(score_rows_, n - first);
-    batch_.Clear();
-    batch_.Add(job.tokens->data(), first, count, blocks, block_tokens);
-    for (int64_t r = 0; r < count; ++r) batch_.output_rows.push_back(static_cast<int32_t>(r));
-    CONCORD_RETURN_IF_ERROR(Traced(model_->tracer(), "score", [&] { return runner_->Run(batch_); }));
-    DrainTrace();
-    // Too few tokens to be cut: their logits lie one after the other.
-    if (!(*job.on_rows)(first, count, runner_->logits()[0])) return absl::OkStatus();
+  return stage_->Score(*job.tokens, *job.on_rows, [&] {
     std::lock_guard<std::mutex> lock(mutex_);
-    if (stopping_) return absl::CancelledError("the engine was stopped");
-  }
-  return absl::OkStatus();
+    return stopping_;
+  });
 }
 
 }  // namespace concord::exec

@@ -7,13 +7,14 @@
 #include <thread>
 
 #include "concord/concord.h"
+#include "runtime/exec/decode_side.h"
 #include "runtime/exec/loaded_model.h"
-#include "runtime/exec/scheduler.h"
-#include "runtime/exec/step_runner.h"
+#include "runtime/exec/stage.h"
 
 namespace concord::exec {
 
-// The engine behind concord::Engine: one thread that plans steps, runs them and hands out tokens.
+// The engine behind concord::Engine: one thread that plans steps, runs them and hands out tokens. Where the model
+// answers on other devices than it reads prompts on, sequences leave it for the DecodeSide after their first token.
 class EngineCore {
  public:
   using ScoreFn = std::function<bool(int64_t first, int64_t count, const float* logits)>;
@@ -34,23 +35,24 @@ class EngineCore {
     bool done;
   };
   EngineCore() = default;
+  absl::Status MakeDecodeSide(const EngineOptions& options);
   void Loop();
-  void Sleep(std::unique_lock<std::mutex>& lock);
-  void Step();
+  bool HasNews() const;
+  void TakeNews();
+  bool Step();
+  void Sleep(std::unique_lock<std::mutex>& lock, bool busy);
   void Stop();
-  void DrainTrace();
   absl::Status RunScore(const ScoreJob& job);
+  void Spend(const EngineStats& spent);
 
   std::shared_ptr<const LoadedModel> model_;
-  // Of the engine's thread:
-  std::unique_ptr<StepRunner> runner_;
-  std::unique_ptr<Scheduler> scheduler_;
-  StepBatch batch_;
-  int64_t score_rows_ = 1;
+  std::unique_ptr<Stage> stage_;        // of the engine's thread
+  std::unique_ptr<DecodeSide> decode_;  // null: `stage_` does it all
   // Shared, under mutex_:
   mutable std::mutex mutex_;
   std::condition_variable wake_, scored_;
-  std::deque<std::unique_ptr<Sequence>> incoming_;
+  std::deque<std::unique_ptr<Sequence>> incoming_, put_off_;
+  std::vector<int32_t> freed_;  // KV blocks of the stage
   std::deque<ScoreJob*> score_jobs_;
   EngineStats stats_;
   bool stopping_ = false;

@@ -80,6 +80,20 @@ absl::Status Lane::ToHost(const hal::StagedBuffer& buffer, uint64_t bytes) {
   return FromDevice(buffer.ToHost(bytes, after, copy_queue(), &copies()));
 }
 
+absl::Status Lane::Copy(hal::CopyArgs args) {
+  const concord_point before = copies().last(), done = copies().next();
+  args.waits = {&before, 1}, args.signals = {&done, 1};
+  args.queue_index = copy_queue();
+  absl::Status status = device_->Copy(args);
+  if (absl::IsResourceExhausted(status)) {  // the queue is full, of our copies more likely than of steps
+    CONCORD_RETURN_IF_ERROR(FromDevice(copies().Wait()));
+    status = device_->Copy(args);
+  }
+  CONCORD_RETURN_IF_ERROR(FromDevice(status));
+  copies().Advance();
+  return absl::OkStatus();
+}
+
 absl::Status Lane::Wait(const Moment& moment) const {
   absl::Status status = compute_.Wait(moment.compute);
   if (copies_) status.Update(copies_->Wait(moment.copies));

@@ -32,6 +32,9 @@ class Lane {
   absl::Status ToDevice(const hal::StagedBuffer& buffer, uint64_t bytes);
   absl::Status ToHost(const hal::StagedBuffer& buffer, uint64_t bytes);
 
+  // A copy beside the work, after the copies before it. Ranges lie within the buffers.
+  absl::Status Copy(hal::CopyArgs args);
+
   // A moment in this lane's work: everything that was put in before Now().
   struct Moment {
     uint64_t compute = 0, copies = 0;

@@ -63,17 +63,57 @@ absl::StatusOr<std::shared_ptr<const LoadedModel>> LoadedModel::Load(std::unique
   return model;
 }
 
+// What needs devices. `begin`: of the whole loading.
+absl::Status LoadedModel::Finish(const LoadOptions& options, std::chrono::steady_clock::time_point begin) {
+  std::shared_ptr<hal::Device> decode_device;
+  if (!options.decode_device.empty()) {
+    if (devices_.size() < 2) {
+      return absl::InvalidArgumentError(absl::StrCat("prefill_device and decode_device are both ", devices_[0]->id(),
+                                                     ": there is nothing to hand over; give it as the device"));
+    }
+    decode_device = std::move(devices_.back());
+    devices_.pop_back();
+  }
+  CONCORD_RETURN_IF_ERROR(Place(options));
+  CONCORD_RETURN_IF_ERROR(LoadWeights(options));
+  CONCORD_RETURN_IF_ERROR(Prove(options, begin));
+  return decode_device == nullptr ? absl::OkStatus() : LoadDecoder(std::move(decode_device), options);
+}
+
+absl::Status LoadedModel::Prove(const LoadOptions& options, std::chrono::steady_clock::time_point begin) {
+  const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - begin;
+  const TraceScope scope(tracer_, "canary");
+  CONCORD_ASSIGN_OR_RETURN(info_.warnings, RunCanary(*this, options.canary, taken.count()));
+  return absl::OkStatus();
+}
+
+// Of the same file and with the same tokenizer, but a graph and weights of its own: it may be cut, fused and decoded
+// otherwise.
+absl::Status LoadedModel::LoadDecoder(std::shared_ptr<hal::Device> device, LoadOptions options) {
+  auto decoder = std::shared_ptr<LoadedModel>(new LoadedModel);
+  decoder->source_ = source_;
+  decoder->tokenizer_ = tokenizer_;
+  decoder->tokenizer_status_ = tokenizer_status_;
+  decoder->devices_ = {std::move(device)};
+  if (!options.decode_kv_type.empty()) options.kv_type = options.decode_kv_type;
+  if (options.decode_kv_block_tokens != 0) options.kv_block_tokens = options.decode_kv_block_tokens;
+  options.prefill_device = options.decode_device = options.decode_kv_type = "";
+  options.decode_kv_block_tokens = 0;
+  const auto begin = std::chrono::steady_clock::now();
+  CONCORD_RETURN_IF_ERROR(decoder->Build(options));
+  CONCORD_RETURN_IF_ERROR(decoder->Finish(options, begin));
+  info_.warnings.insert(info_.warnings.end(), decoder->info_.warnings.begin(), decoder->info_.warnings.end());
+  absl::StrAppend(&info_.device, ", ", decoder->info_.device);
+  info_.weight_bytes += decoder->info_.weight_bytes;
+  decoder_ = std::move(decoder);
+  return absl::OkStatus();
+}
+
 // Tokenizer and graph: what needs no device.
 absl::Status LoadedModel::Build(const LoadOptions& options) {
   tracer_ = options.trace.impl();
   const TraceScope scope(tracer_, "build graph and tokenizer");
-  if (absl::StatusOr<std::unique_ptr<text::Tokenizer>> tokenizer = MakeTokenizer(*source_); tokenizer.ok()) {
-    tokenizer_ = *std::move(tokenizer);
-  } else if (absl::IsNotFound(tokenizer.status())) {
-    tokenizer_status_ = tokenizer.status();  // tokens in, tokens out still works
-  } else {
-    return tokenizer.status();
-  }
+  if (tokenizer_ == nullptr && tokenizer_status_.ok()) CONCORD_RETURN_IF_ERROR(ReadTokenizer());
   CONCORD_ASSIGN_OR_RETURN(ModelGraph built, BuildGraph(*source_, options));
   module_ = std::move(built.module);
   info_.name = source_->name();
@@ -85,13 +125,14 @@ absl::Status LoadedModel::Build(const LoadOptions& options) {
   return absl::OkStatus();
 }
 
-// What needs the devices. `begin`: of the whole loading.
-absl::Status LoadedModel::Finish(const LoadOptions& options, std::chrono::steady_clock::time_point begin) {
-  CONCORD_RETURN_IF_ERROR(Place(options));
-  CONCORD_RETURN_IF_ERROR(LoadWeights(options));
-  const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - begin;
-  const TraceScope scope(tracer_, "canary");
-  CONCORD_ASSIGN_OR_RETURN(info_.warnings, RunCanary(*this, options.canary, taken.count()));
+absl::Status LoadedModel::ReadTokenizer() {
+  if (absl::StatusOr<std::unique_ptr<text::Tokenizer>> tokenizer = MakeTokenizer(*source_); tokenizer.ok()) {
+    tokenizer_ = *std::move(tokenizer);
+  } else if (absl::IsNotFound(tokenizer.status())) {
+    tokenizer_status_ = tokenizer.status();  // tokens in, tokens out still works
+  } else {
+    return tokenizer.status();
+  }
   return absl::OkStatus();
 }
 

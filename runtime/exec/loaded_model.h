@@ -21,7 +21,8 @@ namespace concord::exec {
 class LoadedModel {
  public:
   static absl::StatusOr<std::shared_ptr<const LoadedModel>> Load(const std::string& path, const LoadOptions& options);
-  // A source that is open already, on devices that are open already: of `options`, what names devices is not read.
+  // A source that is open already, on devices that are open already: of `options`, what names devices is only read as
+  // far as that with `decode_device` the last of them answers and the others compute prompts.
   static absl::StatusOr<std::shared_ptr<const LoadedModel>> Load(std::unique_ptr<loader::ModelSource> source,
                                                                  std::vector<std::shared_ptr<hal::Device>> devices,
                                                                  const LoadOptions& options);
@@ -41,16 +42,21 @@ class LoadedModel {
   const std::vector<MovedOp>& moved() const { return moved_; }
   const loader::ModelSource& source() const { return *source_; }
   Tracer* tracer() const { return tracer_.get(); }  // null: tracing is off
+  // The same model on the devices that answer, where this one only computes prompts; null: this one does both.
+  const std::shared_ptr<const LoadedModel>& decoder() const { return decoder_; }
 
  private:
-  absl::Status Build(const LoadOptions& options);
   absl::Status Finish(const LoadOptions& options, std::chrono::steady_clock::time_point begin);
+  absl::Status Prove(const LoadOptions& options, std::chrono::steady_clock::time_point begin);
+  absl::Status LoadDecoder(std::shared_ptr<hal::Device> device, LoadOptions options);
+  absl::Status Build(const LoadOptions& options);
+  absl::Status ReadTokenizer();
   absl::Status Place(const LoadOptions& options);
   absl::Status LoadWeights(const LoadOptions& options);
 
   // Destroyed from the bottom up: programs and constants before the devices, all before the file.
-  std::unique_ptr<loader::ModelSource> source_;
-  std::unique_ptr<text::Tokenizer> tokenizer_;
+  std::shared_ptr<const loader::ModelSource> source_;
+  std::shared_ptr<const text::Tokenizer> tokenizer_;
   absl::Status tokenizer_status_;
   std::shared_ptr<Tracer> tracer_;
   ModelInfo info_;
@@ -58,6 +64,7 @@ class LoadedModel {
   std::vector<std::shared_ptr<hal::Device>> devices_;
   Parts parts_;
   std::vector<MovedOp> moved_;
+  std::shared_ptr<const LoadedModel> decoder_;
 };
 
 }  // namespace concord::exec

@@ -38,6 +38,9 @@ bool HasSpeeds(const std::vector<graph::DeviceModel>& models) {
 
 absl::StatusOr<std::unique_ptr<Planner>> Planner::Make(const std::string& path, const LoadOptions& options,
                                                        const EngineOptions& engine) {
+  if (!options.decode_device.empty()) {
+    return absl::UnimplementedError("a hand-over cannot be planned; plan each of its two devices");
+  }
   CONCORD_ASSIGN_OR_RETURN(auto source, OpenSource(path, {.no_weights = true}));
   CONCORD_ASSIGN_OR_RETURN(auto devices, OpenDevices(options));
   CONCORD_ASSIGN_OR_RETURN(auto models, MeasuredModels(devices));
@@ -71,7 +74,7 @@ absl::StatusOr<StepCapacities> Planner::Capacities(int64_t context, int64_t sequ
   EngineOptions options = engine_;
   options.max_sequences = sequences;
   options.kv_tokens = sequences * context;
-  return CapacitiesFor(options, context);
+  return CapacitiesFor(options, context, graph_.module.state_groups[0].block_tokens);
 }
 
 absl::StatusOr<std::vector<DeviceMemory>> Planner::MemoryFor(int64_t context, int64_t sequences) const {

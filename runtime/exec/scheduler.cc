@@ -8,11 +8,29 @@ Scheduler::Scheduler(const Options& options) : options_(options), pool_(options.
   step_.reserve(options.max_seqs);
 }
 
+std::unique_ptr<Sequence> Scheduler::TakeFrom(Sequences* list) {
+  if (list->empty()) return nullptr;
+  std::unique_ptr<Sequence> sequence = std::move(list->back());
+  list->pop_back();
+  return sequence;
+}
+
+int64_t Scheduler::Goal(const Sequence& sequence) const {
+  return options_.prompts_only ? sequence.n_prompt() : static_cast<int64_t>(sequence.tokens().size());
+}
+
+void Scheduler::Release(const std::vector<int32_t>& blocks) {
+  for (int32_t block : blocks) pool_.Release(block);
+}
+
 void Scheduler::ReleaseBlocks(Sequence* sequence) {
-  for (int32_t block : sequence->blocks) pool_.Release(block);
+  Release(sequence->blocks);
   sequence->blocks.clear();
   sequence->n_computed = 0;
 }
+
+// And for one token more, or what was put off for lack of blocks would come back at once.
+bool Scheduler::HasRoomFor(int64_t tokens) const { return pool_.n_free() * options_.block_tokens > tokens; }
 
 void Scheduler::DropCancelled() {
   for (auto* list : {&waiting_, &running_}) {
@@ -30,9 +48,7 @@ void Scheduler::DropCancelled() {
 
 void Scheduler::Admit() {
   while (!waiting_.empty() && static_cast<int64_t>(running_.size()) < options_.max_seqs) {
-    // Only with room for all it has so far, or what was put off for lack of blocks would come back at once.
-    const auto tokens = static_cast<int64_t>(waiting_.front()->tokens().size());
-    if (pool_.n_free() * options_.block_tokens <= tokens && !running_.empty()) break;
+    if (!HasRoomFor(Goal(*waiting_.front())) && !running_.empty()) break;
     waiting_.front()->blocks.reserve(options_.max_blocks);
     running_.splice(running_.end(), waiting_, waiting_.begin());
   }
@@ -63,7 +79,9 @@ bool Scheduler::Reserve(Sequence* sequence, int64_t tokens) {
 
 void Scheduler::AddToBatch(Sequence* sequence, int64_t count, StepBatch* batch) {
   int32_t output_row = -1;
-  if (count == sequence->n_pending()) {
+  // A prompt that is computed again has its first token already.
+  const bool has_next = options_.prompts_only && static_cast<int64_t>(sequence->tokens().size()) > sequence->n_prompt();
+  if (count == Pending(*sequence) && !has_next) {
     output_row = static_cast<int32_t>(batch->output_rows.size());
     batch->output_rows.push_back(static_cast<int32_t>(batch->tokens.size() + count - 1));
   }
@@ -81,10 +99,10 @@ bool Scheduler::Plan(StepBatch* batch) {
   for (const bool prompts : {false, true}) {
     for (auto it = running_.begin(); it != running_.end() && left > 0;) {
       Sequence* sequence = (it++)->get();  // Reserve may move the last of the list away, never this one
-      if ((sequence->n_pending() > 1) != prompts) continue;
+      if ((Pending(*sequence) > 1) != prompts) continue;
       const auto in_step = [&](const Share& s) { return s.sequence == sequence; };
       if (std::any_of(step_.begin(), step_.end(), in_step)) continue;
-      const int64_t count = std::min(sequence->n_pending(), left);
+      const int64_t count = std::min(Pending(*sequence), left);
       const bool was_last = it == running_.end();
       const bool reserved = Reserve(sequence, sequence->n_computed + count);
       if (!was_last && running_.back().get() == sequence) it = running_.end();  // those behind it were put off
@@ -98,13 +116,40 @@ bool Scheduler::Plan(StepBatch* batch) {
 
 void Scheduler::Finish(absl::Span<float* const> logits, int64_t n_vocab) {
   for (const Share& share : step_) {
-    share.sequence->n_computed += share.count;
-    if (share.output_row < 0) continue;
-    if (share.sequence->Advance({logits[share.output_row], static_cast<size_t>(n_vocab)})) continue;
-    ReleaseBlocks(share.sequence);
-    running_.remove_if([&](const std::unique_ptr<Sequence>& s) { return s.get() == share.sequence; });
+    Sequence& sequence = *share.sequence;
+    sequence.n_computed += share.count;
+    const bool goes_on =
+        share.output_row < 0 || sequence.Advance({logits[share.output_row], static_cast<size_t>(n_vocab)});
+    if (goes_on && !(options_.prompts_only && Pending(sequence) == 0)) continue;
+    const auto it = std::find_if(running_.begin(), running_.end(), [&](const auto& s) { return s.get() == &sequence; });
+    if (goes_on) {
+      computed_.splice(computed_.begin(), running_, it);  // taken from the back
+    } else {
+      ReleaseBlocks(&sequence);
+      running_.erase(it);
+    }
   }
   step_.clear();
+}
+
+bool Scheduler::MakeRoom(Sequence* sequence) {
+  const auto tokens = static_cast<int64_t>(sequence->tokens().size());
+  if (static_cast<int64_t>(running_.size()) + joining_ >= options_.max_seqs || !HasRoomFor(tokens)) return false;
+  sequence->blocks.reserve(options_.max_blocks);
+  if (!Reserve(sequence, tokens)) return false;
+  ++joining_;
+  return true;
+}
+
+void Scheduler::Join(std::unique_ptr<Sequence> sequence) {
+  --joining_;
+  sequence->n_computed = sequence->n_prompt();
+  running_.push_back(std::move(sequence));
+}
+
+void Scheduler::Forgo(Sequence* sequence) {
+  --joining_;
+  ReleaseBlocks(sequence);
 }
 
 void Scheduler::FailAll(const absl::Status& status, FinishReason reason) {

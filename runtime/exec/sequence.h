@@ -23,7 +23,7 @@ class Sequence {
            int64_t context_tokens);
 
   const std::vector<int32_t>& tokens() const { return tokens_; }
-  int64_t n_pending() const { return static_cast<int64_t>(tokens_.size()) - n_computed; }
+  int64_t n_prompt() const { return result_.prompt_tokens; }
   const std::shared_ptr<StreamState>& stream() const { return stream_; }
 
   // What its result is to say about the model.

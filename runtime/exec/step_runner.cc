@@ -60,6 +60,21 @@ absl::Status StepRunner::MakeStates(const StepCapacities& capacities) {
   return absl::OkStatus();
 }
 
+std::vector<StepRunner::KvState> StepRunner::kv_states() const {
+  std::vector<KvState> all;
+  for (size_t p = 0; p < parts_.size(); ++p) {
+    const LoadedPart& part = *parts_[p].loaded;
+    size_t next = 0;
+    for (const graph::StateGroup& group : part.module.state_groups) {
+      for (const graph::ValueId id : group.states) {
+        const graph::Value& value = part.module.main.value(id);
+        all.push_back({value.name, value.type, part.device_index, &states_[p][next++]});
+      }
+    }
+  }
+  return all;
+}
+
 absl::Status StepRunner::MakeLogits(const StepCapacities& capacities) {
   for (size_t p = 0; p < parts_.size(); ++p) {
     const graph::Graph& graph = parts_[p].loaded->module.main;

@@ -28,6 +28,16 @@ class StepRunner {
   // other: all of them where the step has less than 2 * kMinMicroTokens tokens.
   absl::Span<float* const> logits() const { return rows_; }
 
+  // The paged state of the model: what it is called in the graph, the device it lies on (in LoadedModel::devices()).
+  struct KvState {
+    std::string name;
+    ops::TensorType type;  // [n_blocks, n_kv_heads, block_tokens, d_head]
+    size_t device_index;
+    const hal::Buffer* buffer;
+  };
+  std::vector<KvState> kv_states() const;
+  const LoadedModel& model() const { return *model_; }
+
   int64_t prepares() const { return prepares_; }
   int64_t state_bytes() const { return state_bytes_; }
   int64_t workspace_bytes() const;

@@ -78,6 +78,32 @@ TEST(DiscreteDevice, WritesWhatTheReferenceWrites) {
   EXPECT_THAT(run.err, testing::Not(HasSubstr("decoded")));
 }
 
+TEST(DiscreteDevice, HandsOverToAnother) {
+  std::vector<std::string> args = {"generate", "-p", "Once upon a time", "-n", "24", "--temperature", "0"};
+  const std::string want = OnDevice(args, "reference").out;
+  args.insert(args.end(), {"--prefill-device", "discrete", "--decode-device", "reference"});
+  EXPECT_EQ(OnDevice(args, "").out, want);
+  args.insert(args.end(), {"--decode-kv-type", "f32"});
+  EXPECT_EQ(OnDevice(args, "").out.size() > 20, true);
+}
+
+TEST(DiscreteDevice, AHandoverThatMakesNoSenseIsUsage) {
+  const auto usage = [](std::vector<std::string> args) {
+    args.insert(args.end(), {"-p", "a", "-n", "1"});
+    const Outcome run = RunModel(args);
+    EXPECT_EQ(run.exit_code, 2) << run.err;
+    return run.err;
+  };
+  EXPECT_THAT(usage({"--prefill-device", "cpu"}), HasSubstr("--prefill-device wants --decode-device beside it"));
+  EXPECT_THAT(usage({"--prefill-device", "cpu", "--decode-device", "reference", "--device", "reference"}),
+              HasSubstr("leave out --device and --place"));
+  EXPECT_THAT(usage({"--prefill-device", "cpu", "--decode-device", "cpu"}), HasSubstr("are both cpu"));
+  EXPECT_THAT(usage({"--decode-kv-type", "f32"}), HasSubstr("wants --decode-device"));
+  const Outcome nowhere = RunModel({"-p", "a", "--prefill-device", "tpu", "--decode-device", "cpu"});
+  EXPECT_EQ(nowhere.exit_code, 5);
+  EXPECT_THAT(nowhere.err, HasSubstr("there is no device 'tpu'"));
+}
+
 // Decoded at load is the same, to the last bit, as a file that was decoded beforehand; and it is said once.
 TEST(DiscreteDevice, DecodingAtLoadIsExact) {
   const std::string packed = Packed("packed.gguf"), plain = Unpacked(packed, "plain.gguf");

@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "concord/concord.h"
+#include "tests/emulators/discrete/path.h"
 
 namespace concord {
 namespace {
@@ -27,6 +28,13 @@ struct Param {
   std::string model;     // below tests/golden
   std::string expected;  // folder with expected.json
   std::string device;
+  std::string decode_device;  // where `device` only reads the prompt
+
+  LoadOptions Options() const {
+    LoadOptions options = {.plugins = {CONCORD_DISCRETE_PLUGIN}, .compute = "exact", .kv_type = "f32"};
+    if (decode_device.empty()) return options.devices = {device}, options;
+    return options.prefill_device = device, options.decode_device = decode_device, options;
+  }
 };
 
 std::vector<Param> AllParams() {
@@ -50,8 +58,7 @@ class Golden : public testing::TestWithParam<Param> {
     const std::string bytes = ReadFile(kFolder + GetParam().expected + "/expected.bin");
     logits_.resize(bytes.size() / sizeof(float));
     std::memcpy(logits_.data(), bytes.data(), logits_.size() * sizeof(float));
-    absl::StatusOr<Model> model =
-        Model::Load(kFolder + GetParam().model, {.devices = {GetParam().device}, .compute = "exact", .kv_type = "f32"});
+    absl::StatusOr<Model> model = Model::Load(kFolder + GetParam().model, GetParam().Options());
     ASSERT_TRUE(model.ok()) << model.status();
     model_ = *model;
     absl::StatusOr<Engine> engine = Engine::Create(*model_, {});
@@ -121,10 +128,24 @@ std::vector<Param> F32Params() {
   return params;
 }
 
+// Prompts on one device, answers on another.
+std::vector<Param> HandoverParams() {
+  std::vector<Param> params;
+  for (Param p : F32Params()) {
+    if (p.device != "cpu" || p.model.find(".gguf") == std::string::npos) continue;
+    for (const auto& [prefill, decode] : {std::pair("reference", "cpu"), std::pair("cpu", "reference"),
+                                          std::pair("discrete", "cpu"), std::pair("cpu", "discrete")}) {
+      params.push_back({absl::StrCat(p.expected, "_", prefill, "_to_", decode), p.model, p.expected, prefill, decode});
+    }
+  }
+  return params;
+}
+
 std::string NameOf(const testing::TestParamInfo<Param>& info) { return info.param.name; }
 
 INSTANTIATE_TEST_SUITE_P(All, Golden, testing::ValuesIn(AllParams()), NameOf);
 INSTANTIATE_TEST_SUITE_P(F32, GoldenText, testing::ValuesIn(F32Params()), NameOf);
+INSTANTIATE_TEST_SUITE_P(Handover, GoldenText, testing::ValuesIn(HandoverParams()), NameOf);
 
 }  // namespace
 }  // namespace concord

@@ -10,6 +10,7 @@
 #include "concord/concord.h"
 #include "runtime/base/vocab.h"
 #include "runtime/loader/model_source.h"
+#include "tests/emulators/discrete/path.h"
 
 namespace concord {
 namespace {
@@ -131,6 +132,29 @@ TEST(Stories, GgufOnEveryDevice) {
   EXPECT_EQ(Generate(Stories(), {}, 120).rfind(kBegins, 0), 0u);
   EXPECT_EQ(Generate(Stories(), {.compute = "exact", .kv_type = "f32"}, 120).rfind(kBegins, 0), 0u);
   EXPECT_EQ(Generate(Stories(), {.devices = {"reference"}}, 40), Generate(Stories(), {}, 40));
+}
+
+// Read on one device and written on another, whatever the types of the two KV caches.
+TEST(Stories, HandedOverBetweenDevices) {
+  if (Stories().empty()) GTEST_SKIP() << "stories260K.gguf is not here";
+  const std::string want = Generate(Stories(), {.compute = "exact", .kv_type = "f32"}, 120);
+  EXPECT_EQ(want.rfind(kBegins, 0), 0u);
+  const auto text = [](const char* prefill, const char* decode, const char* kv, const char* decode_kv) {
+    return Generate(Stories(),
+                    {.prefill_device = prefill,
+                     .decode_device = decode,
+                     .plugins = {CONCORD_DISCRETE_PLUGIN},
+                     .compute = "exact",
+                     .kv_type = kv,
+                     .decode_kv_type = decode_kv},
+                    120);
+  };
+  EXPECT_EQ(text("reference", "cpu", "f32", "f32"), want);
+  EXPECT_EQ(text("discrete", "cpu", "f32", "f32"), want);
+  EXPECT_EQ(text("cpu", "discrete", "f32", "f32"), want);
+  EXPECT_EQ(text("discrete", "cpu", "f32", "f16").rfind(kBegins, 0), 0u);
+  EXPECT_EQ(text("discrete", "cpu", "f16", "f32").rfind(kBegins, 0), 0u);
+  EXPECT_EQ(text("reference", "cpu", "f16", "bf16").substr(0, 80), want.substr(0, 80));
 }
 
 TEST(Stories, HuggingFaceFolderGivesTheSameText) {

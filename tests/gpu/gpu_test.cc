@@ -59,6 +59,29 @@ TEST_P(Gpu, WritesTheGoldens) {
   }
 }
 
+// Read on the GPU and written on the CPU, and the other way round.
+TEST_P(Gpu, HandsOverToTheCpuAndBack) {
+  std::vector<std::string> models = {""};
+  for (const char* name : {"llama", "llama_tied", "llama_yarn", "qwen2", "qwen3", "gpt2"})
+    models.push_back(Golden(name));
+  if (const std::string stories = Shared("data/stories260K.gguf"); !stories.empty()) models.push_back(stories);
+  for (const std::string& model : models) {
+    SCOPED_TRACE(model);
+    std::vector<std::string> args = {model, "-p", "One day a", "--temperature", "0", "-n", "40", "--ignore-eos", "-q"};
+    args.insert(args.end(), {"--compute", "exact", "--kv-type", "f32"});
+    const Outcome want = Run(args, false);
+    ASSERT_EQ(want.exit_code, 0) << want.err;
+    for (const auto& [prefill, decode] :
+         {std::pair(GetParam(), std::string("cpu")), std::pair(std::string("cpu"), GetParam())}) {
+      std::vector<std::string> with = args;
+      with.insert(with.end(), {"--prefill-device", prefill, "--decode-device", decode});
+      const Outcome got = Run(with, false);  // the plugin is found by its name
+      EXPECT_EQ(got.exit_code, 0) << got.err;
+      EXPECT_EQ(got.out, want.out) << prefill << " to " << decode;
+    }
+  }
+}
+
 TEST_P(Gpu, KeepsCompiledKernels) {
   const std::string folder = Scratch("cache");
   ASSERT_EQ(::setenv("CONCORD_CACHE_DIR", folder.c_str(), 1), 0);

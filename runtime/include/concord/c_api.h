@@ -48,6 +48,10 @@ typedef struct concord_load_options {
   void* user;
   concord_trace* trace; /* records what the model and its engines do; NULL: nothing. It may be freed before them. */
   const char* canary; /* NULL: "strict"; off, warn, full: how devices other than the CPU are proven */
+  /* Prompts on one device, answers on another: both or none, and then `device` is NULL. */
+  const char* prefill_device;
+  const char* decode_device;
+  const char* decode_kv_type; /* NULL: as kv_type */
 } concord_load_options;
 
 typedef struct concord_engine_options {

@@ -72,6 +72,10 @@ struct LoadOptions {
   // being "layers N", "layers N-M", "experts", "embed", "output" or "*"; the closest rule counts. Empty: chosen for
   // you.
   std::string place;
+  // Hand-over: prompts are computed on one device and answers on another, the KV cache being brought over, converted
+  // where the two want it otherwise, and held against checksums. Both or none, and then `devices` and `place` are
+  // empty.
+  std::string prefill_device, decode_device;
   // What a placement that is chosen for you makes fast: "latency", the decode steps of `expected_sequences` requests;
   // "throughput", their tokens altogether; "prompt", long prompts.
   std::string optimize_for = "latency";
@@ -83,6 +87,10 @@ struct LoadOptions {
   bool pin_threads = false;          // one thread a core
   std::string compute = "fast";      // "exact": activations stay f32; "fast": int8 for quantised weights
   std::string kv_type = "f16";       // of the KV cache: f32, f16, bf16 or q8_0
+  int64_t kv_block_tokens = 0;       // tokens a block of the KV cache, the unit in which sequences take it; 0: 32
+  // The same for `decode_device`; empty and 0: as above.
+  std::string decode_kv_type;
+  int64_t decode_kv_block_tokens = 0;
   // Tokens a sequence may hold; 0: the model's own limit, at most 8192. More than that limit is OutOfRange. Longrope
   // models (Phi) use their long factors for every sequence when this is above their original length, else the short.
   int64_t context_tokens = 0;
@@ -228,9 +236,15 @@ struct EngineStats {
   double host_seconds = 0;  // outside the device's work
   double device_seconds = 0;
   double off_device_seconds = 0;  // of these, ops on another device than was asked for, because that refused them
+  // Sequences that went from the prefill device to the decode device, the KV that they took along (as the latter holds
+  // it), and how long that took while both went on with others. With hand-over the times above are sums over both.
+  int64_t handovers = 0;
+  int64_t handover_bytes = 0;
+  double handover_seconds = 0;
 };
 
-// Runs requests on a model, many at once in one batch. One thread of its own drives the device.
+// Runs requests on a model, many at once in one batch. One thread of its own drives the device; with hand-over there
+// are three: prompts, copies, answers.
 class Engine {
  public:
   // Errors: OutOfRange or InvalidArgument for the options; ResourceExhausted for memory; Unavailable for the device, as
@@ -242,7 +256,8 @@ class Engine {
   EngineStats stats() const;
 
   // Logits of every position of `tokens`, [tokens, n_vocab] row-major: for perplexity and tests. Runs alone, in chunks;
-  // `on_rows(first_row, n_rows, logits)` sees them chunk by chunk and may return false to stop.
+  // `on_rows(first_row, n_rows, logits)` sees them chunk by chunk and may return false to stop. With hand-over they are
+  // those of the prefill device.
   absl::Status Score(const std::vector<int32_t>& tokens,
                      const std::function<bool(int64_t first, int64_t count, const float* logits)>& on_rows);
 

@@ -27,6 +27,8 @@ typedef struct concord_fault_api {
   int32_t (*fail_allocations)(concord_device* device, uint32_t count, concord_error* error);
   /* The next piece of work that is executed fails its signals with DATA_LOSS; what comes after it runs. */
   int32_t (*fail_execution)(concord_device* device, concord_error* error);
+  /* The next queue_copy that is submitted copies nothing, but reaches its signals as if it had. */
+  int32_t (*lose_copy)(concord_device* device, concord_error* error);
 } concord_fault_api;
 
 #ifdef __cplusplus

@@ -4,7 +4,7 @@
 // - A second caller in the queue at the same time is an error, as the border says.
 // - Work runs on a thread of its own, never on one that waits.
 // - Weights come in f32, f16 and q8_0 only; every other packing is refused.
-// - Faults come on demand (concord/fault.h): lost devices, memory that runs out, work that fails.
+// - Faults come on demand (concord/fault.h): lost devices, memory that runs out, work that fails, copies that get lost.
 #include <atomic>
 #include <cstring>
 #include <thread>
@@ -45,6 +45,7 @@ class DiscreteDevice final : public sdk::HostDevice {
   void Lose() { lost_ = true; }
   void FailAllocations(uint32_t count) { allocations_to_fail_ = count; }
   void FailExecution() { execution_fails_ = true; }
+  void LoseCopy() { copy_is_lost_ = true; }
 
   sdk::Result<std::unique_ptr<sdk::Buffer>> CreateBuffer(const concord_buffer_desc& desc) override {
     sdk::Status status = CheckAllocation(desc.size_bytes);
@@ -85,7 +86,9 @@ class DiscreteDevice final : public sdk::HostDevice {
     return Alone([&] { return HostDevice::Submit(args); });
   }
   sdk::Status Copy(const concord_copy_args& args) override {
-    return Alone([&] { return HostDevice::Copy(args); });
+    concord_copy_args copied = args;
+    if (copy_is_lost_.exchange(false)) copied.size_bytes = 0;
+    return Alone([&] { return HostDevice::Copy(copied); });
   }
   sdk::Status Fill(const concord_fill_args& args) override {
     return Alone([&] { return HostDevice::Fill(args); });
@@ -124,18 +127,21 @@ class DiscreteDevice final : public sdk::HostDevice {
   std::atomic<bool> in_queue_{false};
   std::atomic<bool> lost_{false};
   std::atomic<bool> execution_fails_{false};
+  std::atomic<bool> copy_is_lost_{false};
   std::atomic<uint32_t> allocations_to_fail_{0};
 };
 
 DiscreteDevice& Of(concord_device* device) { return *static_cast<DiscreteDevice*>(sdk::ObjectOf(device)); }
 
 constexpr concord_fault_api kFaults = {
-    sizeof(concord_fault_api), 0,
+    sizeof(concord_fault_api),
+    0,
     [](concord_device* device, concord_error*) -> int32_t { return Of(device).Lose(), CONCORD_OK; },
     [](concord_device* device, uint32_t count, concord_error*) -> int32_t {
       return Of(device).FailAllocations(count), CONCORD_OK;
     },
-    [](concord_device* device, concord_error*) -> int32_t { return Of(device).FailExecution(), CONCORD_OK; }};
+    [](concord_device* device, concord_error*) -> int32_t { return Of(device).FailExecution(), CONCORD_OK; },
+    [](concord_device* device, concord_error*) -> int32_t { return Of(device).LoseCopy(), CONCORD_OK; }};
 
 class DiscreteInstance final : public sdk::Instance {
  public:

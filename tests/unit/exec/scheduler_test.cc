@@ -44,6 +44,15 @@ class FakeDevice {
     return logits;
   }
 
+  // The first tokens of a sequence from another device's cache.
+  void TakeFrom(const FakeDevice& from, int64_t tokens, const std::vector<int32_t>& from_blocks, int64_t from_tokens,
+                const std::vector<int32_t>& blocks, int64_t block_tokens) {
+    for (int64_t t = 0; t < tokens; ++t) {
+      cache_[blocks[t / block_tokens] * block_tokens + t % block_tokens] =
+          from.cache_[from_blocks[t / from_tokens] * from_tokens + t % from_tokens];
+    }
+  }
+
  private:
   std::vector<int32_t> cache_;
 };
@@ -112,6 +121,78 @@ TEST(Scheduler, TooFewBlocksForAll) {
 }
 TEST(Scheduler, JustOneSequenceOfBlocks) {
   RunAll({.max_tokens = 5, .max_seqs = 4, .block_tokens = 3, .max_blocks = 16, .n_blocks = 16}, 6, 20, 48);
+}
+
+// Prompts on one device and answers on another, the tokens in the cache being brought over some steps later.
+void RunHalves(Scheduler::Options prompts, const Scheduler::Options& answers, int n_requests, int max_tokens,
+               int64_t context) {
+  constexpr int64_t kVocab = 50;
+  prompts.prompts_only = true;
+  Scheduler first(prompts), second(answers);
+  FakeDevice one(prompts.n_blocks * prompts.block_tokens), other(answers.n_blocks * answers.block_tokens);
+  StepBatch batch, answer_batch;
+  batch.Reserve(prompts.max_tokens, prompts.max_seqs, prompts.max_seqs, prompts.max_blocks);
+  answer_batch.Reserve(answers.max_tokens, answers.max_seqs, answers.max_seqs, answers.max_blocks);
+  std::vector<std::shared_ptr<StreamState>> streams;
+  std::vector<std::vector<int32_t>> given;
+  for (int r = 0; r < n_requests; ++r) {
+    Request request;
+    request.sampling.temperature = 0;
+    request.max_tokens = max_tokens;
+    given.emplace_back(1 + r * 7 % 23);
+    for (size_t i = 0; i < given[r].size(); ++i) given[r][i] = static_cast<int32_t>((r * 31 + i * 7) % kVocab);
+    auto sequence = std::make_unique<Sequence>(request, given[r], nullptr, context);
+    streams.push_back(sequence->stream());
+    first.Add(std::move(sequence));
+  }
+  struct Moving {
+    std::unique_ptr<Sequence> sequence;
+    std::vector<int32_t> from;
+    bool has_room = false;
+  };
+  std::list<Moving> moving;
+  for (int step = 0; !first.idle() || !second.idle() || !moving.empty(); ++step) {
+    ASSERT_LT(step, 100000) << "no progress";
+    if (first.Plan(&batch)) {
+      std::vector<float> logits = one.Run(batch, prompts.block_tokens, kVocab);
+      first.Finish(Rows(&logits, kVocab), kVocab);
+    }
+    while (auto computed = first.TakeComputed()) {
+      Moving& m = moving.emplace_back();
+      m.from = std::move(computed->blocks), computed->blocks = {};
+      m.sequence = std::move(computed);
+    }
+    for (Moving& m : moving) {
+      if (!m.has_room && !(m.has_room = second.MakeRoom(m.sequence.get()))) break;
+    }
+    if (step % 3 == 0 && !moving.empty() && moving.front().has_room) {
+      Moving& m = moving.front();
+      other.TakeFrom(one, m.sequence->n_prompt(), m.from, prompts.block_tokens, m.sequence->blocks,
+                     answers.block_tokens);
+      first.Release(m.from);
+      second.Join(std::move(m.sequence));
+      moving.pop_front();
+    }
+    if (second.Plan(&answer_batch)) {
+      std::vector<float> logits = other.Run(answer_batch, answers.block_tokens, kVocab);
+      second.Finish(Rows(&logits, kVocab), kVocab);
+    }
+    while (auto put_off = second.TakePutOff()) first.AddPutOff(std::move(put_off));
+  }
+  for (int r = 0; r < n_requests; ++r) EXPECT_EQ(Drain(*streams[r]), Expected(given[r], max_tokens)) << "request " << r;
+}
+
+TEST(Scheduler, TwoHalves) {
+  RunHalves({.max_tokens = 8, .max_seqs = 4, .block_tokens = 4, .max_blocks = 12, .n_blocks = 40},
+            {.max_tokens = 8, .max_seqs = 4, .block_tokens = 3, .max_blocks = 16, .n_blocks = 64}, 15, 20, 48);
+}
+TEST(Scheduler, TwoHalvesWithTooFewBlocks) {
+  RunHalves({.max_tokens = 5, .max_seqs = 3, .block_tokens = 4, .max_blocks = 12, .n_blocks = 13},
+            {.max_tokens = 6, .max_seqs = 5, .block_tokens = 3, .max_blocks = 16, .n_blocks = 17}, 15, 20, 48);
+}
+TEST(Scheduler, TwoHalvesWithOneSequenceOfBlocksEach) {
+  RunHalves({.max_tokens = 4, .max_seqs = 4, .block_tokens = 4, .max_blocks = 12, .n_blocks = 12},
+            {.max_tokens = 4, .max_seqs = 4, .block_tokens = 6, .max_blocks = 8, .n_blocks = 8}, 9, 20, 48);
 }
 
 TEST(Scheduler, CancelledRequestsGiveTheirBlocksBack) {

@@ -1,0 +1,203 @@
+#include "runtime/exec/kv_handover.h"
+
+#include <algorithm>
+#include <numeric>
+#include <utility>
+
+#include "absl/strings/str_format.h"
+#include "runtime/exec/engine_thread.h"
+
+namespace concord::exec {
+namespace {
+
+// A piece as a window holds it: a bound on pinned memory (six windows), at which the bus is busy for some 50 times what
+// it costs to submit a copy and to wait for it.
+constexpr int64_t kWindowBytes = 4 << 20;
+// The target has as many again, into which blocks are read back.
+constexpr int kWindows = 2;
+
+constexpr char kLayout[] = "kv.paged/1";
+
+int64_t DivideUp(int64_t a, int64_t b) { return (a + b - 1) / b; }
+
+absl::StatusOr<KvBlockShape> ShapeOf(const StepRunner& runner, const StepRunner::KvState& state) {
+  const hal::DeviceInfo& device = runner.model().devices()[state.device_index]->info();
+  const std::string& layout = device.kv_layout != kLayout ? device.kv_layout : state.type.layout;
+  if (layout != kLayout || state.type.rank() != 4) {
+    return absl::UnimplementedError(absl::StrCat(device.id, " keeps ", state.name, " as '", layout,
+                                                 "', which only it can read; hand-over wants ", kLayout,
+                                                 ": run the model on one device"));
+  }
+  return KvBlockShape{state.type.packing, state.type.dims[1].value, state.type.dims[2].value, state.type.dims[3].value};
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<KvHandover>> KvHandover::Create(const StepRunner& from, const StepRunner& to,
+                                                               int64_t max_tokens) {
+  auto handover = std::unique_ptr<KvHandover>(new KvHandover);
+  CONCORD_RETURN_IF_ERROR(handover->Match(from, to));
+  CONCORD_RETURN_IF_ERROR(handover->OpenPorts(from, to, max_tokens));
+  return handover;
+}
+
+absl::Status KvHandover::Match(const StepRunner& from, const StepRunner& to) {
+  const std::vector<StepRunner::KvState> targets = to.kv_states();
+  for (const StepRunner::KvState& source : from.kv_states()) {
+    const auto target =
+        std::find_if(targets.begin(), targets.end(), [&](const auto& t) { return t.name == source.name; });
+    if (target == targets.end()) return absl::InternalError(absl::StrCat("no ", source.name, " to hand over to"));
+    State& state = states_.emplace_back(State{.name = source.name});
+    CONCORD_ASSIGN_OR_RETURN(state.from.shape, ShapeOf(from, source));
+    CONCORD_ASSIGN_OR_RETURN(state.to.shape, ShapeOf(to, *target));
+    bytes_per_token_ += state.to.shape.n_kv_heads * state.to.shape.row_bytes();
+  }
+  return absl::OkStatus();
+}
+
+absl::Status KvHandover::OpenPorts(const StepRunner& from, const StepRunner& to, int64_t max_tokens) {
+  // Whole blocks of both, as many as fit a window of the wider.
+  int64_t unit_tokens = 1, unit_bytes = 1;
+  for (const State& s : states_) {
+    unit_tokens = std::lcm(unit_tokens, std::lcm(s.from.shape.block_tokens, s.to.shape.block_tokens));
+  }
+  for (const State& s : states_) {
+    for (const KvBlockShape* shape : {&s.from.shape, &s.to.shape}) {
+      unit_bytes = std::max(unit_bytes, shape->bytes() * (unit_tokens / shape->block_tokens));
+    }
+  }
+  piece_tokens_ = std::min(std::max<int64_t>(kWindowBytes / unit_bytes, 1) * unit_tokens, max_tokens);
+  int64_t window_bytes = 1;
+  for (const State& s : states_) {
+    for (const KvBlockShape* shape : {&s.from.shape, &s.to.shape}) {
+      window_bytes = std::max(window_bytes, shape->bytes() * DivideUp(piece_tokens_, shape->block_tokens));
+    }
+    for (std::vector<uint64_t>& sums : sums_) {
+      sums.resize(std::max<size_t>(sums.size(), DivideUp(piece_tokens_, s.to.shape.block_tokens)));
+    }
+  }
+  for (const bool target : {false, true}) {
+    const StepRunner& runner = target ? to : from;
+    std::vector<KvPort*> by_device;
+    for (const std::shared_ptr<hal::Device>& device : runner.model().devices()) {
+      const int windows = target ? 2 * kWindows : kWindows;
+      CONCORD_ASSIGN_OR_RETURN(ports_.emplace_back(), KvPort::Create(device, windows, window_bytes));
+      by_device.push_back(ports_.back().get());
+    }
+    for (const StepRunner::KvState& state : runner.kv_states()) {
+      const auto it =
+          std::find_if(states_.begin(), states_.end(), [&](const State& s) { return s.name == state.name; });
+      Side& side = target ? it->to : it->from;
+      side.port = by_device[state.device_index];
+      side.device = runner.model().devices()[state.device_index]->id();
+      CONCORD_ASSIGN_OR_RETURN(side.state, side.port->Open(*state.buffer, side.shape.bytes()));
+    }
+  }
+  return absl::OkStatus();
+}
+
+KvHandover::Piece KvHandover::PieceAt(size_t index) const {
+  const auto pieces = static_cast<size_t>(DivideUp(tokens_, piece_tokens_));  // of a state
+  const State& state = states_[index / pieces];
+  const int64_t first = static_cast<int64_t>(index % pieces) * piece_tokens_;
+  const int64_t count = std::min(piece_tokens_, tokens_ - first);
+  const auto blocks = [&](KvPort::Ids ids, const KvBlockShape& shape) {
+    return ids.subspan(first / shape.block_tokens, DivideUp(count, shape.block_tokens));
+  };
+  return {&state,
+          first,
+          count,
+          static_cast<int>(index % kWindows),
+          blocks(from_blocks_, state.from.shape),
+          blocks(to_blocks_, state.to.shape)};
+}
+
+absl::Status KvHandover::Move(int64_t tokens, absl::Span<const int32_t> from_blocks,
+                              absl::Span<const int32_t> to_blocks) {
+  tokens_ = tokens, from_blocks_ = from_blocks, to_blocks_ = to_blocks;
+  const absl::Status status = NothingThrown([&] { return MovePieces(); });
+  if (status.ok()) return status;
+  for (const std::unique_ptr<KvPort>& port : ports_) port->BeginAnew();
+  return Annotate(status, "KV hand-over");
+}
+
+absl::Status KvHandover::MovePieces() {
+  const size_t n = states_.size() * static_cast<size_t>(DivideUp(tokens_, piece_tokens_));
+  if (n > 0) CONCORD_RETURN_IF_ERROR(Fetch(PieceAt(0)));
+  for (size_t i = 0; i < n; ++i) {
+    if (i + 1 < n) CONCORD_RETURN_IF_ERROR(Fetch(PieceAt(i + 1)));
+    if (i >= kWindows) CONCORD_RETURN_IF_ERROR(Verify(PieceAt(i - kWindows)));  // its windows are wanted now
+    CONCORD_RETURN_IF_ERROR(Convert(PieceAt(i)));
+    CONCORD_RETURN_IF_ERROR(Store(PieceAt(i)));
+  }
+  for (size_t i = n > kWindows ? n - kWindows : 0; i < n; ++i) CONCORD_RETURN_IF_ERROR(Verify(PieceAt(i)));
+  return absl::OkStatus();
+}
+
+absl::Status KvHandover::Fetch(const Piece& piece) {
+  const Side& from = piece.state->from;
+  return from.port->Fetch(from.state, piece.from, piece.window);
+}
+
+absl::Status KvHandover::Convert(const Piece& piece) {
+  CONCORD_RETURN_IF_ERROR(piece.state->from.port->Wait(piece.window));
+  for (size_t block = 0; block < piece.to.size(); ++block) CONCORD_RETURN_IF_ERROR(ConvertBlock(piece, block));
+  return absl::OkStatus();
+}
+
+absl::Status KvHandover::ConvertBlock(const Piece& piece, size_t block) {
+  const Side &from = piece.state->from, &to = piece.state->to;
+  const bool same = from.shape.packing == to.shape.packing;
+  const int64_t begin = static_cast<int64_t>(block) * to.shape.block_tokens;
+  const int64_t end = std::min(begin + to.shape.block_tokens, piece.count);
+  char* const made = to.port->At(to.state, piece.to, piece.window, block);
+  uint64_t sum = kChecksumSeed;
+  for (int64_t head = 0; head < to.shape.n_kv_heads; ++head) {
+    for (int64_t t = begin; t < end; ++t) {
+      const int64_t there = t / from.shape.block_tokens;
+      const char* source = from.port->At(from.state, piece.from, piece.window, static_cast<size_t>(there)) +
+                           from.shape.row_offset(head, t - there * from.shape.block_tokens);
+      char* target = made + to.shape.row_offset(head, t - begin);
+      if (!ConvertElems(*from.shape.packing, source, *to.shape.packing, target, to.shape.d_head)) {
+        return absl::OutOfRangeError(absl::StrCat(piece.state->name, " of token ", piece.first + t,
+                                                  " holds a value that is not finite or too large for ",
+                                                  to.shape.packing->name, "; ask for another KV type"));
+      }
+      sum = ChecksumOf(same ? source : target, to.shape.row_bytes(), sum);
+    }
+  }
+  sums_[piece.window][block] = sum;
+  return absl::OkStatus();
+}
+
+absl::Status KvHandover::Store(const Piece& piece) {
+  const Side& to = piece.state->to;
+  CONCORD_RETURN_IF_ERROR(to.port->Store(to.state, piece.to, piece.window));
+  return to.port->Fetch(to.state, piece.to, kWindows + piece.window);
+}
+
+absl::Status KvHandover::Verify(const Piece& piece) {
+  const Side& to = piece.state->to;
+  const int window = kWindows + piece.window;
+  CONCORD_RETURN_IF_ERROR(to.port->Wait(window));
+  for (size_t block = 0; block < piece.to.size(); ++block) {
+    const int64_t begin = static_cast<int64_t>(block) * to.shape.block_tokens;
+    const int64_t rows = std::min(to.shape.block_tokens, piece.count - begin);
+    const char* data = to.port->At(to.state, piece.to, window, block);
+    uint64_t sum = kChecksumSeed;
+    for (int64_t head = 0; head < to.shape.n_kv_heads; ++head) {
+      for (int64_t t = 0; t < rows; ++t) {
+        sum = ChecksumOf(data + to.shape.row_offset(head, t), to.shape.row_bytes(), sum);
+      }
+    }
+    if (sum == sums_[piece.window][block]) continue;
+    return absl::DataLossError(absl::StrFormat(
+        "%s of tokens %d to %d reads back from %s with checksum %016x, want %016x: its memory, driver or bus has "
+        "lost data; ask again, and without hand-over if it comes back",
+        piece.state->name, piece.first + begin, piece.first + begin + rows - 1, to.device, sum,
+        sums_[piece.window][block]));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace concord::exec

@@ -1,0 +1,59 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "absl/types/span.h"
+#include "runtime/exec/lane.h"
+
+namespace concord::exec {
+
+// The host's way to blocks of paged state on a device. Where buffers are host memory the host reads and writes them in
+// place; elsewhere through windows of staging memory, and copies that run while the host does something else. One
+// thread. Goes before the states that were opened.
+class KvPort {
+ public:
+  static absl::StatusOr<std::unique_ptr<KvPort>> Create(std::shared_ptr<hal::Device> device, int windows,
+                                                        int64_t window_bytes);
+  ~KvPort();
+  KvPort(const KvPort&) = delete;
+  KvPort& operator=(const KvPort&) = delete;
+
+  struct State {
+    const hal::Buffer* buffer = nullptr;
+    uint64_t block_bytes = 0;
+    char* data = nullptr;  // null: through windows
+  };
+  absl::StatusOr<State> Open(const hal::Buffer& buffer, int64_t block_bytes);
+
+  using Ids = absl::Span<const int32_t>;  // of blocks, as many as fit a window
+  // Starts to bring blocks to a window, or what is in a window to the blocks, after what was started before.
+  absl::Status Fetch(const State& state, Ids ids, int window) { return Transfer(state, ids, window, true); }
+  absl::Status Store(const State& state, Ids ids, int window) { return Transfer(state, ids, window, false); }
+  // Until what was started last with this window is done.
+  absl::Status Wait(int window);
+  // Where the host finds block `ids[i]`: after Fetch and Wait to read, before Store to write.
+  char* At(const State& state, Ids ids, int window, size_t i) const {
+    return state.data != nullptr ? state.data + static_cast<uint64_t>(ids[i]) * state.block_bytes
+                                 : windows_[window].data + i * state.block_bytes;
+  }
+
+  // After an error: until nothing is in flight any more, ready for what comes next.
+  void BeginAnew();
+
+ private:
+  explicit KvPort(std::unique_ptr<Lane> lane) : lane_(std::move(lane)) {}
+  absl::Status Transfer(const State& state, Ids ids, int window, bool fetch);
+
+  struct Window {
+    hal::Buffer memory;
+    char* data = nullptr;
+    Lane::Moment done;
+  };
+  std::unique_ptr<Lane> lane_;
+  std::vector<Window> windows_;  // empty: in place
+  std::vector<const hal::Buffer*> opened_;
+};
+
+}  // namespace concord::exec
