@@ -4,6 +4,7 @@ set(concord_gpu_plain_kernels
   attention_combine
   binary
   glu
+  half_rows
   kv_append
   map
   norm
@@ -17,7 +18,7 @@ set(concord_gpu_packed_kernels
   linear_mat
   linear_vec
 )
-set(concord_gpu_packings
+set(concord_gpu_packed_packings
   bf16
   f16
   f32
@@ -40,10 +41,19 @@ set(concord_gpu_int8_packings
   q8_0
 )
 
+# Of weights that are halves.
+set(concord_gpu_f16_kernels
+  linear_mat_f16
+)
+set(concord_gpu_f16_packings
+  f16
+)
+
 # What kernels use where the device has it: bits of a mask, as in backends/gpu/kernel_variants.h.
-set(concord_gpu_features SUBGROUPS INT8_DOT)
+set(concord_gpu_features SUBGROUPS INT8_DOT FP16)
 set(concord_gpu_use_of_SUBGROUPS "GROUP_SUM|GROUP_MAX|SUBGROUPS")
 set(concord_gpu_use_of_INT8_DOT "DOT4")
+set(concord_gpu_use_of_FP16 "AS_H2")
 
 # concord_gpu_kernels(OUT): the names of all, "norm" and "linear_vec.q4_k"; for a name, concord_gpu_kernel_parts(NAME OUT)
 # gives the files that make it, in order, after the prelude of its language; concord_gpu_kernel_features(NAME OUT) the
@@ -51,23 +61,21 @@ set(concord_gpu_use_of_INT8_DOT "DOT4")
 # variant is compiled with.
 function(concord_gpu_kernels out)
   set(names ${concord_gpu_plain_kernels})
-  foreach(kernel ${concord_gpu_packed_kernels})
-    foreach(packing ${concord_gpu_packings})
-      list(APPEND names ${kernel}.${packing})
-    endforeach()
-  endforeach()
-  foreach(kernel ${concord_gpu_int8_kernels})
-    foreach(packing ${concord_gpu_int8_packings})
-      list(APPEND names ${kernel}.${packing})
+  foreach(kind packed int8 f16)
+    foreach(kernel ${concord_gpu_${kind}_kernels})
+      foreach(packing ${concord_gpu_${kind}_packings})
+        list(APPEND names ${kernel}.${packing})
+      endforeach()
     endforeach()
   endforeach()
   set(${out} ${names} PARENT_SCOPE)
 endfunction()
 
-# The text of NAME itself: <word>.kernel, and behind it <word>.inc or, for <word>_int8, the same: what the two share.
+# The text of NAME itself: <word>.kernel, and behind it <word>.inc, for <word>_int8 and
+# <word>_f16 the same: what they share.
 function(concord_gpu_kernel_texts name out)
   string(REGEX REPLACE "[.].*" "" kernel ${name})
-  string(REGEX REPLACE "_int8$" "" shared ${kernel})
+  string(REGEX REPLACE "_(int8|f16)$" "" shared ${kernel})
   set(texts ${kernel}.kernel)
   if(EXISTS "${CONCORD_SOURCE_ROOT}/kernels/gpu/${shared}.inc")
     list(APPEND texts ${shared}.inc)

@@ -182,6 +182,14 @@ std::vector<OpCase> CasesAttention() {
     cases.push_back(PagedCase(absl::StrCat("20_heads_a_kv_", type), {{2, 300}, {1, 1}, {30, 70}}, {40, 2, 64, 32}, 16,
                               type, {{"softcap", 5.0}}, true));
   }
+  // Keys and values of two types or widths; heads as wide as they come.
+  for (const auto& [k, v] : {std::pair("f16", "q8_0"), std::pair("q8_0", "f16"), std::pair("bf16", "f32")}) {
+    OpCase mixed = PagedCase(absl::StrCat("v_", v), {{1, 300}, {20, 60}}, {4, 2, 64, 64}, 16, k);
+    mixed.inputs[2].packing = v;
+    cases.push_back(std::move(mixed));
+  }
+  cases.push_back(PagedCase("d512", {{1, 300}, {20, 40}}, {4, 2, 512, 512}, 16, "f16"));
+  cases.push_back(PagedCase("d576_v512", {{1, 300}, {20, 40}}, {6, 1, 576, 512}, 16, "f16"));
   // Long enough to be split, with everything that masks.
   const std::vector<Seq> batch = {{1, 300}, {1, 257}, {1, 256}, {1, 1}, {0, 7}, {1, 99}};
   cases.push_back(PagedCase("batch_window", batch, {8, 2, 64, 64}, 16, "f16", {{"window", int64_t{270}}}, true));

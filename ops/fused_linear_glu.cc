@@ -8,17 +8,20 @@ namespace concord::ops {
 namespace {
 
 // gate and up each carry the error of a dot; act' is at most about 1.1.
-double ToleranceLinearGlu(const OpCase& c) { return 3 * DotTolerance(c.dim("w_gate", 1)) + 32 * kEpsF32; }
+double ToleranceLinearGlu(const OpCase& c) {
+  const int64_t n = c.dim("w_gate", 1);
+  return 3 * (c.arithmetic == "f16" ? HalfDotTolerance(n) : DotTolerance(n)) + 32 * kEpsF32;
+}
 
 std::vector<OpCase> CasesLinearGlu() {
   std::vector<OpCase> cases;
   for (const char* type : {"f32", "f16", "bf16", "q8_0", "q4_0", "q4_k", "q6_k"}) {
     for (int64_t n : {1, 5, 9, 40}) {
-      for (const char* arithmetic : {"f32", "int8/32"}) {
-        const bool int8 = arithmetic[0] == 'i';
-        if (int8 && packing::Find(type)->block_elems == 1) continue;
+      for (const std::string arithmetic : {"f32", "f16", "int8/32"}) {
+        if (arithmetic == "int8/32" && packing::Find(type)->block_elems == 1) continue;
+        if (arithmetic == "f16" && arithmetic != type) continue;
         OpCase c{"fused_linear_glu",
-                 absl::StrCat(type, "_", n, int8 ? "_int8" : "_f32"),
+                 absl::StrCat(type, "_", n, "_", arithmetic.substr(0, arithmetic.find('/'))),
                  {},
                  {In("x", {n, 256}), In("w_gate", {67, 256}, type), In("w_up", {67, 256}, type)}};
         c.arithmetic = arithmetic;

@@ -4,8 +4,9 @@
 // y[t, o] = sum_i x[t, i] W[o, i] (+ bias[o]).
 // Shapes: x [n, in], or [n, a, b] with a·b = in; W [out, in] of any packing; bias [out]; y [n, out], or with the
 // attribute heads = h > 0 [n, h, out / h].
-// Arithmetic: "f32" uses x as it is; "int8/32" first rounds every 32 elements of a row of x to int8 with an f32 scale
-// (runtime/base/packing/int8_rows.h) and is exact from there on but for f32 accumulation.
+// Arithmetic: "f32" uses x as it is; "f16" may round x to halves and add up to 32 products in half (core/numerics.h);
+// "int8/32" first rounds every 32 elements of a row of x to int8 with an f32 scale (runtime/base/packing/int8_rows.h)
+// and is exact from there on but for f32 accumulation.
 namespace concord::ops {
 namespace {
 
@@ -73,7 +74,10 @@ void ReferenceLinear(const LinearAttrs&, const RefArgs& args) {
   }
 }
 
-double ToleranceLinear(const OpCase& c) { return DotTolerance(c.dim("w", 1)); }
+double ToleranceLinear(const OpCase& c) {
+  const int64_t n = c.dim("w", 1);
+  return c.arithmetic == "f16" ? HalfDotTolerance(n) : DotTolerance(n);
+}
 
 // Rows whose elements lie halfway between two int8 values, or next to it: each shows by a whole step whether its factor
 // has the last bit right.
@@ -99,6 +103,16 @@ void FillIdentity(CaseRng&, const TensorView& view) {
   }
 }
 
+Fill FillWithin(double most) {
+  return [most](CaseRng& rng, const TensorView& view) {
+    std::vector<double> row(view.cols());
+    for (int64_t r = 0; r < view.rows(); ++r) {
+      for (double& v : row) v = rng.Uniform(-most, most);
+      view.WriteRow(r, row.data());
+    }
+  };
+}
+
 std::vector<OpCase> CasesLinear() {
   std::vector<OpCase> cases = {
       {"linear", "f32_1x64x33", {}, {In("x", {1, 64}), In("w", {33, 64})}},
@@ -116,16 +130,27 @@ std::vector<OpCase> CasesLinear() {
     if (all[i]->gguf_type < 0 || (type[0] == 'i' && type.size() < 4)) continue;  // not a weight type
     for (int64_t n : {1, 2, 5, 9, 34, 70}) {
       const int64_t in = type == "f32" || type == "f16" || type == "bf16" ? 515 : 768, out = 67;
-      for (const char* arithmetic : {"f32", "int8/32"}) {
-        if (std::string(arithmetic) == "int8/32" && all[i]->block_elems == 1) continue;
+      for (const std::string arithmetic : {"f32", "f16", "int8/32"}) {
+        if (arithmetic == "int8/32" && all[i]->block_elems == 1) continue;
+        if (arithmetic == "f16" && type != "f16") continue;
         OpCase c{"linear",
-                 absl::StrCat(type, "_", n, "x", in, "x", out, "_", arithmetic[0] == 'f' ? "f32" : "int8"),
+                 absl::StrCat(type, "_", n, "x", in, "x", out, "_", arithmetic.substr(0, arithmetic.find('/'))),
                  {},
                  {In("x", {n, in}), In("w", {out, in}, all[i]->name)}};
         c.arithmetic = arithmetic;
         cases.push_back(std::move(c));
       }
     }
+  }
+  // Where halves would overflow, or be too small for their sums.
+  for (const bool large_x : {false, true}) {
+    const double x = large_x ? 1e8 : 1e-8, w = large_x ? 1e-4 : 6e4;
+    OpCase c{"linear",
+             large_x ? "f16_9x200_large_x_f16" : "f16_9x200_large_w_f16",
+             {},
+             {In("x", {9, 200}, "f32", FillWithin(x)), In("w", {67, 200}, "f16", FillWithin(w))}};
+    c.arithmetic = "f16";
+    cases.push_back(std::move(c));
   }
   for (int64_t n : {3, 40}) {
     OpCase c{"linear",

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 #include "backends/gpu/kernel_variants.h"
 #include "backends/gpu/launch_builder.h"
@@ -22,7 +23,21 @@ struct Adapter {
   Limits limits;
 
   bool has_subgroups() const { return limits.subgroup_size > 1; }
-  uint32_t kernel_features() const { return (has_subgroups() ? kSubgroups : 0u) | (has_int8_dot ? kInt8Dot : 0u); }
+  uint32_t kernel_features() const {
+    return (has_subgroups() ? kSubgroups : 0u) | (has_int8_dot ? kInt8Dot : 0u) | (limits.has_fp16 ? kFp16 : 0u);
+  }
+
+  // Forgets what a list of names (of `features`, with underscores) forbids: where a driver has a feature wrong, and for
+  // tests of what stands in for it.
+  void Without(std::string_view list) {
+    const auto names = [&](std::string_view name) {
+      return sdk::Cat(",", list, ",").find(sdk::Cat(",", name, ",")) != std::string::npos;
+    };
+    if (names("subgroups")) limits.subgroup_size = 1;
+    if (names("integer_dot_products")) has_int8_dot = false;
+    if (names("fp16")) limits.has_fp16 = false;
+    if (!list.empty()) features += sdk::Cat("; CONCORD_GPU_WITHOUT=", list);
+  }
 
   // From what the API says of workgroups and of what one buffer of a kernel may span.
   void SetLimits(uint64_t workgroup_invocations, uint64_t shared_bytes, uint64_t range_bytes) {

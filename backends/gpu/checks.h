@@ -26,7 +26,8 @@ class Checks : public sdk::Checks {
       Fail("weights of type ", v.packing());
     } else if (v.fixed(1) % format->block_elems != 0) {
       Fail("rows of ", v.fixed(1), " elements of ", v.packing());
-    } else if (op().arithmetic() == "int8/32" && !format->int8()) {
+    } else if ((op().arithmetic() == "int8/32" && !format->int8()) ||
+               (op().arithmetic() == "f16" && !format->has_f16)) {
       Fail("weights of type ", v.packing(), " with arithmetic ", op().arithmetic());
     }
   }

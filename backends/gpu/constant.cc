@@ -80,6 +80,7 @@ sdk::Status Constant::MakeMatrix(Driver& driver, const sdk::Host& host, const co
         static_cast<const uint8_t*>(desc.host_data) + static_cast<uint64_t>(part.row_begin) * desc.row_stride_bytes,
         desc.row_stride_bytes, words.data()};
     host.ParallelRun(host.WorkerCount(), &Repack::Run, &repack);
+    layout_.FillFactor(part, words.data());
     sdk::Status status = driver.Upload(**buffer, words.data(), part.bytes);
     if (!status.ok()) return status;
     parts_.push_back(std::move(*buffer));

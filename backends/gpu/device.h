@@ -9,11 +9,13 @@
 namespace concord::gpu {
 
 // The border over a driver.
-class Device final : public sdk::Device {
+class Device final : public sdk::Device, public sdk::TraceSource {
  public:
   // The host and the scheduler are the instance's and outlive the device.
   Device(const sdk::Host* host, sdk::AsyncScheduler* scheduler, std::unique_ptr<Driver> driver)
-      : host_(host), scheduler_(scheduler), driver_(std::move(driver)), queue_(scheduler, driver_.get()) {}
+      : host_(host), scheduler_(scheduler), driver_(std::move(driver)), queue_(scheduler, driver_.get()) {
+    driver_->SetTrace(this);
+  }
 
   sdk::Status MemoryStats(concord_memory_stats* out) override { return driver_->MemoryStats(out); }
   sdk::Result<std::unique_ptr<sdk::Buffer>> CreateBuffer(const concord_buffer_desc& desc) override;
@@ -28,6 +30,9 @@ class Device final : public sdk::Device {
   sdk::Status Fill(const concord_fill_args& args) override { return calls_.Fill(args); }
   sdk::Status Barrier(const concord_barrier_args& args) override { return calls_.Barrier(args); }
   bool Busy() override { return queue_.Busy(); }
+
+  sdk::Status SetTraceEnabled(bool enabled) override;
+  sdk::Status CalibrateTrace(concord_trace_clock* out) override;
 
   Driver& driver() { return *driver_; }
 

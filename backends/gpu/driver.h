@@ -1,7 +1,9 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <memory>
+#include <mutex>
 #include <vector>
 
 #include "backends/gpu/buffer.h"
@@ -10,6 +12,8 @@
 #include "backends/sdk/sdk.h"
 
 namespace concord::gpu {
+
+class Prepared;
 
 // A compiled kernel of a driver.
 class Kernel {
@@ -38,10 +42,28 @@ struct Dispatch {
   uint32_t op_index = 0;
 };
 
+// What goes to the device at once.
+struct Submission {
+  uint64_t number = 0;  // 1, 2, 3 ...
+  bool timed = false;   // whether it is to be told when each op of it ran
+};
+
+// When an op ran, or all of a copy or fill (op CONCORD_NONE), in ticks of the device's clock.
+struct Span {
+  uint32_t op_index = CONCORD_NONE;
+  uint64_t begin_ticks = 0, end_ticks = 0;
+};
+
 // What a GPU API has to offer: memory, kernels and a queue. All else is done once, in this folder.
-// Threads: NewBuffer, Upload, GetKernel and MemoryStats any; the rest as sdk::AsyncDriver says.
+// A step goes to the device in several submissions: the device begins while the rest is still being recorded, none is
+// long enough for a watchdog, and when the device is lost the one that has not ended says where. With
+// CONCORD_GPU_CHECK=ops each op is one, and waited for before the next: slow, and the op that the device is lost in is
+// known. Threads: NewBuffer, Upload, GetKernel, MemoryStats, EnableTimes and Now any; the rest as
+// sdk::AsyncDriver says.
 class Driver : public sdk::AsyncDriver {
  public:
+  Driver();
+
   virtual const Limits& limits() const = 0;
   // CONCORD_BUFFER_DEVICE or _STAGING, whose address is a multiple of `align_bytes`. RESOURCE_EXHAUSTED says how much
   // was wanted and how much is free.
@@ -54,14 +76,52 @@ class Driver : public sdk::AsyncDriver {
   // Changes with device, driver and plugin.
   virtual uint64_t Fingerprint() = 0;
 
+  // Before the first submission that is timed; UNIMPLEMENTED where the device has no clock.
+  virtual sdk::Status EnableTimes() = 0;
+  // The device's clock, now, and how fast it is; after EnableTimes.
+  virtual sdk::Result<uint64_t> Now() = 0;
+  virtual double ns_per_tick() const = 0;
+  // Who is told what the device did when, while it asks for it; outlives the driver. Before the first launch.
+  void SetTrace(sdk::TraceSource* trace) { trace_ = trace; }
+
   sdk::Status Launch(const sdk::Work& work, uint64_t ticket) final;
+  sdk::Status Wait(uint64_t ticket) final;
 
  protected:
-  // One submission each. The dispatches run in order as far as their barriers say; those of earlier tickets come
-  // before.
-  virtual sdk::Status LaunchDispatches(const std::vector<Dispatch>& dispatches, size_t count, uint64_t ticket) = 0;
-  virtual sdk::Status LaunchCopy(const BoundRange& from, const BoundRange& to, uint64_t ticket) = 0;
-  virtual sdk::Status LaunchFill(const BoundRange& to, uint32_t pattern, uint64_t ticket) = 0;
+  // The dispatches run in order as far as their barriers say; earlier submissions come before.
+  virtual sdk::Status LaunchDispatches(const Dispatch* dispatches, size_t count, const Submission& submission) = 0;
+  virtual sdk::Status LaunchCopy(const BoundRange& from, const BoundRange& to, const Submission& submission) = 0;
+  virtual sdk::Status LaunchFill(const BoundRange& to, uint32_t pattern, const Submission& submission) = 0;
+  // Blocks until a submission is complete; an error is its own, or the device's. Called once for each whose launch was
+  // OK, by any thread. Of one that is timed, `spans` gets those of its ops in order.
+  virtual sdk::Status WaitLaunched(const Submission& submission, std::vector<Span>* spans) = 0;
+
+ private:
+  // A submission of a ticket.
+  struct Piece {
+    uint64_t ticket = 0;
+    Submission submission;
+    int32_t kind = CONCORD_TRACE_SUBMISSION;
+    uint64_t bytes = 0;
+    Prepared* prepared = nullptr;        // null unless it is of a step
+    uint32_t first_op = 0, last_op = 0;  // of those that it launches
+    bool over = false;                   // waited for
+    std::vector<Span> spans{};
+  };
+
+  Piece NewPiece(uint64_t ticket);
+  void Keep(Piece piece);
+  bool Take(uint64_t ticket, Piece* piece);
+  void Abandon(uint64_t ticket);
+  sdk::Status LaunchStep(Prepared* prepared, const sdk::Work& work, uint64_t ticket);
+  sdk::Status Finish(Piece* piece);
+  void Trace(const std::vector<Piece>& pieces);
+
+  const bool checks_ops_;
+  sdk::TraceSource* trace_ = nullptr;
+  uint64_t n_submissions_ = 0;
+  std::mutex pieces_mutex_;
+  std::deque<Piece> pieces_;  // in order
 };
 
 }  // namespace concord::gpu

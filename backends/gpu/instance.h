@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdlib>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -34,6 +35,9 @@ class Instance final : public sdk::Instance {
     }
     for (const std::string& reason : refused) host.Log(CONCORD_LOG_INFO, reason);
     made->adapters_ = std::move(*adapters);
+    if (const char* features = std::getenv("CONCORD_GPU_WITHOUT"); features != nullptr) {
+      for (Adapter& adapter : made->adapters_) adapter.Without(features);
+    }
     return std::unique_ptr<sdk::Instance>(std::move(made));
   }
 
@@ -49,6 +53,8 @@ class Instance final : public sdk::Instance {
     if (!driver.ok()) return driver.status();
     return std::unique_ptr<sdk::Device>(std::make_unique<Device>(&host_, &scheduler_, std::move(*driver)));
   }
+
+  const void* Extension(std::string_view name) override { return sdk::TraceExtension<Device>(name); }
 
  private:
   explicit Instance(const sdk::Host& host) : host_(host) {}

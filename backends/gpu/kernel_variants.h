@@ -12,6 +12,7 @@ namespace concord::gpu {
 enum KernelFeature : uint32_t {
   kSubgroups = 1,  // SUBGROUPS: reductions over a subgroup
   kInt8Dot = 2,    // INT8_DOT: the dot product of two times four int8
+  kFp16 = 4,       // FP16: arithmetic of halves
 };
 
 // Makes the first variant of a kernel that the driver takes, from all that the device has down to the plain one.

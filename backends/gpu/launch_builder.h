@@ -14,6 +14,7 @@ struct Limits {
   uint32_t max_workgroup = 256;                    // invocations
   uint32_t shared_bytes = 32 << 10;                // of a workgroup
   uint32_t subgroup_size = 1;                      // 1: no subgroup operations
+  bool has_fp16 = false;                           // arithmetic of halves
   uint64_t max_range_bytes = uint64_t{128} << 20;  // of what one buffer of a kernel is bound to
   // Of a part of a matrix: no more than max_range_bytes, nor than repacking may cost in host memory.
   uint64_t max_part_bytes = uint64_t{128} << 20;

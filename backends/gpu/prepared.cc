@@ -43,6 +43,11 @@ sdk::Status Prepared::Build(const concord_prepare_args& args) {
   return GetKernels();
 }
 
+std::string Prepared::OpLabel(uint32_t op_index) const {
+  const sdk::Op op = graph_->graph().op(op_index);
+  return sdk::Cat(op_index, " (", op.name(), op.scope().empty() ? "" : ", ", op.scope(), ")");
+}
+
 sdk::Status Prepared::CheckSizes() const {
   const sdk::Graph& graph = graph_->graph();
   for (uint32_t v = 0; v < graph.n_values(); ++v) {

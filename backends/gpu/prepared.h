@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "backends/gpu/constant.h"
@@ -23,6 +24,9 @@ class Prepared final : public sdk::Prepared {
   // The dispatches of a checked submission: the first `*count` of the result, valid until the next call. One thread at
   // a time; allocates nothing once it has run for every op.
   const std::vector<Dispatch>& Resolve(const sdk::Work& work, size_t* count);
+
+  // For messages: the op's place, name and scope.
+  std::string OpLabel(uint32_t op_index) const;
 
  private:
   using Bindings = sdk::ValueBindings<Buffer, Constant>;

@@ -1,6 +1,7 @@
 #include "backends/gpu/weights.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 
 #include "runtime/base/packing/q4_k.h"
@@ -67,7 +68,7 @@ void SplitQ6_K(const uint8_t* bytes, uint32_t* quants, uint16_t* scales, uint32_
 
 // Sorted. Where `split` is null the row's bytes are its units already.
 constexpr WeightFormat kFormats[] = {
-    {"bf16", 8, 4, false, 0, 1, 2, nullptr},       {"f16", 8, 4, false, 0, 1, 2, nullptr},
+    {"bf16", 8, 4, false, 0, 1, 2, nullptr},       {"f16", 8, 4, false, 0, 1, 2, nullptr, true},
     {"f32", 8, 8, false, 0, 1, 4, nullptr},        {"mxfp4", 32, 4, true, 0, 32, 17, SplitMxfp4},
     {"q4_0", 32, 4, true, 0, 32, 18, SplitQ4_0},   {"q4_k", 32, 4, true, 8, 256, 144, SplitQ4_K},
     {"q6_k", 32, 6, true, 8, 256, 210, SplitQ6_K}, {"q8_0", 32, 8, true, 0, 32, 34, SplitQ8_0},
@@ -83,6 +84,7 @@ void Place(const WeightFormat& format, int64_t row_units, WeightLayout::Part* pa
   if (format.scales) bytes += Aligned(units * 2);
   part->supers_word = bytes / 4;
   if (format.super_units > 0) bytes += Aligned(units / format.super_units * 4);
+  if (format.has_f16) bytes += kAlign;
   part->bytes = std::max(bytes, kAlign);  // something to bind even where there are no rows
 }
 
@@ -141,6 +143,20 @@ void WeightLayout::Fill(const Part& p, int64_t first, int64_t count, const uint8
       scales += block_units * 2;
     }
   }
+}
+
+void WeightLayout::FillFactor(const Part& p, uint32_t* out) const {
+  if (!format->has_f16) return;
+  const auto* halves = reinterpret_cast<const uint16_t*>(out);
+  uint16_t largest = 0;
+  for (uint64_t i = 0; i < p.supers_word * 2; ++i) {
+    largest = std::max(largest, static_cast<uint16_t>(halves[i] & 0x7fffu));
+  }
+  // The factor is a half itself.
+  const int exponent = (largest >> 10) - 15, shift = std::min(8 - exponent, 15);
+  const float factor = std::ldexp(1.0f, shift), inverse = std::ldexp(1.0f, -shift);
+  std::memcpy(out + p.supers_word, &factor, 4);
+  std::memcpy(out + p.supers_word + 1, &inverse, 4);
 }
 
 }  // namespace concord::gpu

@@ -20,6 +20,7 @@ struct WeightFormat {
   uint32_t block_bytes;
   // One block of the file: quants, scales and supers of its units one after the other.
   void (*split)(const uint8_t* block, uint32_t* quants, uint16_t* scales, uint32_t* supers);
+  bool has_f16 = false;  // whether there are kernels of arithmetic f16, for which a part has a factor
 
   // Whether there are kernels of arithmetic int8/32: a unit has as many elements as it rounds together.
   bool int8() const { return unit_elems == 32; }
@@ -43,6 +44,9 @@ struct WeightLayout {
   std::vector<Part> parts;
 
   static WeightLayout Make(const WeightFormat& format, int64_t rows, int64_t cols, uint64_t max_part_bytes);
+  // Once all rows of part `p` are there: its factor, a power of two by which its largest element stays below 512, and
+  // the inverse of that, where its supers would begin.
+  void FillFactor(const Part& p, uint32_t* out) const;
   // Writes rows [first, first + count) of part `p` from rows of the file that lie `stride_bytes` apart; `row` is the
   // first of them, `out` the whole part.
   void Fill(const Part& p, int64_t first, int64_t count, const uint8_t* row, uint64_t stride_bytes,

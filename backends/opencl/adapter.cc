@@ -127,9 +127,9 @@ void FindInt8Dot(const Info& info, Adapter* adapter) {
       info.Version(CL_DEVICE_VERSION, "OpenCL %d.%d") >= 30 && info.HasExtension("cl_khr_integer_dot_product");
 }
 
-std::string FeaturesOf(const Info& info, const Adapter& adapter) {
+std::string FeaturesOf(const Adapter& adapter) {
   std::string features = adapter.has_subgroups() ? "subgroups" : "no subgroups";
-  if (info.HasExtension("cl_khr_fp16")) features += ", fp16";
+  if (adapter.limits.has_fp16) features += ", fp16";
   if (adapter.has_int8_dot) features += ", integer dot products";
   return features;
 }
@@ -157,7 +157,8 @@ sdk::Result<Adapter> Adapter::Judge(const Api& api, cl_platform_id platform, cl_
   ChooseLimits(info, &made);
   FindSubgroups(info, &made);
   FindInt8Dot(info, &made);
-  made.features = FeaturesOf(info, made);
+  made.limits.has_fp16 = info.HasExtension("cl_khr_fp16");
+  made.features = FeaturesOf(made);
   made.fingerprint =
       sdk::Cat(info.Text(CL_DEVICE_VENDOR), "/", made.name, "/", made.driver, "/",
                PlatformText(api, platform, CL_PLATFORM_VERSION), "/", std::string_view(CONCORD_PLUGIN_VERSION));

@@ -79,6 +79,16 @@ sdk::Status ClError(cl_int result, const char* what) {
   return status;
 }
 
+// Out of resources while it runs: drivers say so of a kernel that was stopped and of a device that was reset or is
+// gone.
+sdk::Status LostError(cl_int result) {
+  sdk::Status status = ClError(result, "clWaitForEvents");
+  if (result == CL_MEM_OBJECT_ALLOCATION_FAILURE || result == CL_OUT_OF_HOST_MEMORY) return status;
+  status.code = CONCORD_UNAVAILABLE;
+  status.message += ": the device stopped in the middle of its work; close it and open it again";
+  return status;
+}
+
 cl_int WaitFor(const Api& api, cl_event event) {
   cl_int result = api.clWaitForEvents(1, &event);
   // Of a command that has failed the wait says no more than that it has.
@@ -87,7 +97,6 @@ cl_int WaitFor(const Api& api, cl_event event) {
       state < 0) {
     result = state;
   }
-  (void)api.clReleaseEvent(event);
   return result;
 }
 

@@ -13,39 +13,41 @@
 // The functions of OpenCL 1.2 that are used, found at run time, so that a machine without OpenCL loads this plugin too.
 namespace concord::opencl {
 
-#define CONCORD_CL_FUNCTIONS(F)  \
-  F(clBuildProgram)              \
-  F(clCreateBuffer)              \
-  F(clCreateCommandQueue)        \
-  F(clCreateContext)             \
-  F(clCreateKernel)              \
-  F(clCreateProgramWithBinary)   \
-  F(clCreateProgramWithSource)   \
-  F(clEnqueueCopyBuffer)         \
-  F(clEnqueueFillBuffer)         \
-  F(clEnqueueMapBuffer)          \
-  F(clEnqueueMarkerWithWaitList) \
-  F(clEnqueueNDRangeKernel)      \
-  F(clEnqueueReadBuffer)         \
-  F(clEnqueueUnmapMemObject)     \
-  F(clEnqueueWriteBuffer)        \
-  F(clFinish)                    \
-  F(clFlush)                     \
-  F(clGetDeviceIDs)              \
-  F(clGetDeviceInfo)             \
-  F(clGetEventInfo)              \
-  F(clGetKernelWorkGroupInfo)    \
-  F(clGetPlatformIDs)            \
-  F(clGetPlatformInfo)           \
-  F(clGetProgramBuildInfo)       \
-  F(clGetProgramInfo)            \
-  F(clReleaseCommandQueue)       \
-  F(clReleaseContext)            \
-  F(clReleaseEvent)              \
-  F(clReleaseKernel)             \
-  F(clReleaseMemObject)          \
-  F(clReleaseProgram)            \
-  F(clSetKernelArg)              \
+#define CONCORD_CL_FUNCTIONS(F)   \
+  F(clBuildProgram)               \
+  F(clCreateBuffer)               \
+  F(clCreateCommandQueue)         \
+  F(clCreateContext)              \
+  F(clCreateKernel)               \
+  F(clCreateProgramWithBinary)    \
+  F(clCreateProgramWithSource)    \
+  F(clEnqueueBarrierWithWaitList) \
+  F(clEnqueueCopyBuffer)          \
+  F(clEnqueueFillBuffer)          \
+  F(clEnqueueMapBuffer)           \
+  F(clEnqueueMarkerWithWaitList)  \
+  F(clEnqueueNDRangeKernel)       \
+  F(clEnqueueReadBuffer)          \
+  F(clEnqueueUnmapMemObject)      \
+  F(clEnqueueWriteBuffer)         \
+  F(clFinish)                     \
+  F(clFlush)                      \
+  F(clGetDeviceIDs)               \
+  F(clGetDeviceInfo)              \
+  F(clGetEventInfo)               \
+  F(clGetEventProfilingInfo)      \
+  F(clGetKernelWorkGroupInfo)     \
+  F(clGetPlatformIDs)             \
+  F(clGetPlatformInfo)            \
+  F(clGetProgramBuildInfo)        \
+  F(clGetProgramInfo)             \
+  F(clReleaseCommandQueue)        \
+  F(clReleaseContext)             \
+  F(clReleaseEvent)               \
+  F(clReleaseKernel)              \
+  F(clReleaseMemObject)           \
+  F(clReleaseProgram)             \
+  F(clSetKernelArg)               \
   F(clWaitForEvents)
 
 // The loader's library and its functions. Lives as long as anything made through it.
@@ -64,7 +66,10 @@ class Api {
 // "clFlush: CL_OUT_OF_RESOURCES (-5)", with the code of the border that fits, and the cl_int as vendor_code.
 sdk::Status ClError(cl_int result, const char* what);
 
-// Waits until the command of an event is complete, releases the event and returns the command's own result.
+// Of what WaitFor returns: as ClError, but that the device may be lost.
+sdk::Status LostError(cl_int result);
+
+// Waits until the command of an event is complete and returns the command's own result.
 cl_int WaitFor(const Api& api, cl_event event);
 
 #define CONCORD_CL_RETURN_IF_ERROR(call)                                                        \

@@ -18,6 +18,7 @@ std::string OptionsFor(const gpu::KernelKey& key, uint32_t features, const Adapt
   std::string options = sdk::Cat("-w -cl-std=", std::string_view(standard));
   if ((features & gpu::kSubgroups) != 0) options += " -DSUBGROUPS";
   if ((features & gpu::kInt8Dot) != 0) options += " -DINT8_DOT";
+  if ((features & gpu::kFp16) != 0) options += " -DFP16";
   for (const gpu::KernelKey::Constant& constant : key.constants) {
     options += sdk::Cat(" -D", std::string_view(constant.name), "=", constant.value, "u");
   }

@@ -73,6 +73,7 @@ sdk::Status Memory::Back(OpenClBuffer* buffer, uint64_t align_bytes) {
   CONCORD_CL_RETURN_IF_ERROR(
       api_->clEnqueueFillBuffer(queue_, buffer->handle_, &zero, sizeof(zero), 0, sizeof(zero), 0, nullptr, &filled));
   result = WaitFor(*api_, filled);
+  (void)api_->clReleaseEvent(filled);
   return result == CL_SUCCESS ? sdk::Ok() : ClError(result, "clEnqueueFillBuffer");
 }
 
@@ -90,6 +91,7 @@ OpenClBuffer::~OpenClBuffer() {
     cl_event unmapped = nullptr;
     if (api.clEnqueueUnmapMemObject(memory_->queue_, handle_, mapped_, 0, nullptr, &unmapped) == CL_SUCCESS) {
       (void)WaitFor(api, unmapped);
+      (void)api.clReleaseEvent(unmapped);
     }
   }
   if (handle_ != nullptr) (void)api.clReleaseMemObject(handle_);

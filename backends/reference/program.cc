@@ -129,7 +129,10 @@ sdk::Support QueryOp(const sdk::Op& op) {
   if (op.version() != static_cast<uint32_t>(def->version)) {
     return sdk::No("version ", op.version(), " of ", name, " is asked for, known is ", def->version);
   }
-  if (op.arithmetic() != "f32" && op.arithmetic() != "int8/32") return sdk::No("unknown arithmetic ", op.arithmetic());
+  // What "f16" rounds is left to its tolerance.
+  if (op.arithmetic() != "f32" && op.arithmetic() != "f16" && op.arithmetic() != "int8/32") {
+    return sdk::No("unknown arithmetic ", op.arithmetic());
+  }
   const std::string_view unknown =
       op.attrs().FirstUnknown([def](std::string_view key) { return def->defaults.Find(std::string(key)) != nullptr; });
   if (!unknown.empty()) return sdk::No(name, " has no attribute ", unknown);

@@ -58,6 +58,7 @@ sdk::Status ChooseQueues(const InstanceApi& instance, Adapter* adapter) {
   if (!compute) compute = FindFamily(families, VK_QUEUE_COMPUTE_BIT, 0);
   if (!compute) return sdk::Error(CONCORD_FAILED_PRECONDITION, "it has no queue for compute");
   adapter->compute_family = *compute;
+  adapter->timestamp_bits = families[*compute].timestampValidBits;
   adapter->transfer_family =
       FindFamily(families, VK_QUEUE_TRANSFER_BIT, VK_QUEUE_COMPUTE_BIT | VK_QUEUE_GRAPHICS_BIT).value_or(*compute);
   return sdk::Ok();
@@ -85,7 +86,7 @@ sdk::Status ChooseMemory(const InstanceApi& instance, Adapter* adapter) {
   return sdk::Ok();
 }
 
-sdk::Status CheckFeatures(const InstanceApi& instance, const Adapter& adapter, const VkPhysicalDeviceProperties& base) {
+sdk::Status CheckFeatures(const InstanceApi& instance, const VkPhysicalDeviceProperties& base, Adapter* adapter) {
   if (base.apiVersion < VK_API_VERSION_1_2) {
     return sdk::Error(CONCORD_FAILED_PRECONDITION, "its driver has Vulkan ", VersionText(base.apiVersion),
                       ", want 1.2 or later: update the driver");
@@ -93,24 +94,27 @@ sdk::Status CheckFeatures(const InstanceApi& instance, const Adapter& adapter, c
   VkPhysicalDeviceVulkan12Features v12{VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_2_FEATURES};
   VkPhysicalDeviceFeatures2 features{VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2};
   features.pNext = &v12;
-  instance.vkGetPhysicalDeviceFeatures2(adapter.handle, &features);
+  instance.vkGetPhysicalDeviceFeatures2(adapter->handle, &features);
   if (v12.timelineSemaphore == VK_FALSE) {
     return sdk::Error(CONCORD_FAILED_PRECONDITION, "its driver has no timeline semaphores");
   }
+  adapter->limits.has_fp16 = v12.shaderFloat16 == VK_TRUE;
   return sdk::Ok();
 }
 
-// By the extension, which drivers of Vulkan 1.3 have beside the core feature: the instance is one of 1.2.
-sdk::Status FindInt8Dot(const InstanceApi& instance, Adapter* adapter) {
+// Dot products by the extension, which drivers of Vulkan 1.3 have beside the core feature: the instance is one of 1.2.
+sdk::Status FindExtensions(const InstanceApi& instance, Adapter* adapter) {
   uint32_t count = 0;
   CONCORD_VK_RETURN_IF_ERROR(instance.vkEnumerateDeviceExtensionProperties(adapter->handle, nullptr, &count, nullptr));
   std::vector<VkExtensionProperties> extensions(count);
   CONCORD_VK_RETURN_IF_ERROR(
       instance.vkEnumerateDeviceExtensionProperties(adapter->handle, nullptr, &count, extensions.data()));
-  const bool known = std::any_of(extensions.begin(), extensions.end(), [](const VkExtensionProperties& extension) {
-    return std::string_view(extension.extensionName) == VK_KHR_SHADER_INTEGER_DOT_PRODUCT_EXTENSION_NAME;
-  });
-  if (!known) return sdk::Ok();
+  const auto known = [&](std::string_view name) {
+    return std::any_of(extensions.begin(), extensions.end(),
+                       [&](const VkExtensionProperties& extension) { return name == extension.extensionName; });
+  };
+  adapter->tells_time = known(VK_EXT_CALIBRATED_TIMESTAMPS_EXTENSION_NAME);
+  if (!known(VK_KHR_SHADER_INTEGER_DOT_PRODUCT_EXTENSION_NAME)) return sdk::Ok();
   VkPhysicalDeviceShaderIntegerDotProductFeaturesKHR dot{
       VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SHADER_INTEGER_DOT_PRODUCT_FEATURES_KHR};
   VkPhysicalDeviceFeatures2 features{VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2};
@@ -137,10 +141,10 @@ sdk::Result<Adapter> Adapter::Judge(const InstanceApi& instance, VkPhysicalDevic
   VkPhysicalDeviceProperties base{};
   instance.vkGetPhysicalDeviceProperties(handle, &base);
   made.name = base.deviceName;
-  sdk::Status status = CheckFeatures(instance, made, base);
+  sdk::Status status = CheckFeatures(instance, base, &made);
   if (status.ok()) status = ChooseQueues(instance, &made);
   if (status.ok()) status = ChooseMemory(instance, &made);
-  if (status.ok()) status = FindInt8Dot(instance, &made);
+  if (status.ok()) status = FindExtensions(instance, &made);
   if (!status.ok()) {
     status.message = sdk::Cat(made.name, " is not used: ", status.message);
     return status;
@@ -156,10 +160,12 @@ sdk::Result<Adapter> Adapter::Judge(const InstanceApi& instance, VkPhysicalDevic
   ChooseLimits(properties, &made);
   made.features = made.has_subgroups() ? sdk::Cat("subgroups of ", made.limits.subgroup_size)
                                        : std::string("no subgroup arithmetic");
+  if (made.limits.has_fp16) made.features += ", fp16";
   if (made.has_int8_dot) made.features += ", integer dot products";
   if (made.transfer_family != made.compute_family) made.features += ", transfer queue";
   made.max_allocation_bytes = std::min(properties.v11.maxMemoryAllocationSize, made.memory_bytes);
   made.non_coherent_atom = std::max<uint64_t>(base.limits.nonCoherentAtomSize, 1);
+  made.ns_per_tick = static_cast<double>(base.limits.timestampPeriod);
   made.max_groups_x = base.limits.maxComputeWorkGroupCount[0];
   made.fingerprint = sdk::Cat(made.name, "/", made.driver, "/",
                               std::string_view(reinterpret_cast<const char*>(base.pipelineCacheUUID), VK_UUID_SIZE),

@@ -17,6 +17,9 @@ struct Adapter : gpu::Adapter {
   bool staging_coherent = false;
   uint64_t non_coherent_atom = 1;
   uint32_t max_groups_x = 0;
+  uint32_t timestamp_bits = 0;  // of the compute family; 0: it has no clock
+  double ns_per_tick = 1;
+  bool tells_time = false;  // without a command: VK_EXT_calibrated_timestamps
 
   // FAILED_PRECONDITION and why when Concord cannot use it.
   static sdk::Result<Adapter> Judge(const InstanceApi& instance, VkPhysicalDevice handle);

@@ -172,6 +172,8 @@ sdk::Status DeviceApi::Load(const InstanceApi& instance, VkDevice device) {
   name = reinterpret_cast<PFN_##name>(instance.vkGetDeviceProcAddr(device, #name)); \
   if (name == nullptr) return sdk::Error(CONCORD_UNAVAILABLE, "the Vulkan driver has no " #name);
   CONCORD_VK_DEVICE_FUNCTIONS(CONCORD_VK_FIND)
+  vkGetCalibratedTimestampsEXT = reinterpret_cast<PFN_vkGetCalibratedTimestampsEXT>(
+      instance.vkGetDeviceProcAddr(device, "vkGetCalibratedTimestampsEXT"));
 #undef CONCORD_VK_FIND
   return sdk::Ok();
 }

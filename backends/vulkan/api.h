@@ -41,6 +41,8 @@ namespace concord::vulkan {
   F(vkCmdFillBuffer)                   \
   F(vkCmdPipelineBarrier)              \
   F(vkCmdPushConstants)                \
+  F(vkCmdResetQueryPool)               \
+  F(vkCmdWriteTimestamp)               \
   F(vkCreateBuffer)                    \
   F(vkCreateCommandPool)               \
   F(vkCreateComputePipelines)          \
@@ -48,6 +50,7 @@ namespace concord::vulkan {
   F(vkCreateDescriptorSetLayout)       \
   F(vkCreatePipelineCache)             \
   F(vkCreatePipelineLayout)            \
+  F(vkCreateQueryPool)                 \
   F(vkCreateSemaphore)                 \
   F(vkCreateShaderModule)              \
   F(vkDestroyBuffer)                   \
@@ -58,6 +61,7 @@ namespace concord::vulkan {
   F(vkDestroyPipeline)                 \
   F(vkDestroyPipelineCache)            \
   F(vkDestroyPipelineLayout)           \
+  F(vkDestroyQueryPool)                \
   F(vkDestroySemaphore)                \
   F(vkDestroyShaderModule)             \
   F(vkDeviceWaitIdle)                  \
@@ -67,6 +71,8 @@ namespace concord::vulkan {
   F(vkGetBufferMemoryRequirements)     \
   F(vkGetDeviceQueue)                  \
   F(vkGetPipelineCacheData)            \
+  F(vkGetQueryPoolResults)             \
+  F(vkGetSemaphoreCounterValue)        \
   F(vkInvalidateMappedMemoryRanges)    \
   F(vkMapMemory)                       \
   F(vkQueueSubmit)                     \
@@ -120,6 +126,7 @@ class InstanceApi {
 // The functions of a VkDevice.
 struct DeviceApi {
   CONCORD_VK_DEVICE_FUNCTIONS(CONCORD_VK_MEMBER)
+  PFN_vkGetCalibratedTimestampsEXT vkGetCalibratedTimestampsEXT = nullptr;  // null: the device is not asked to have it
 
   sdk::Status Load(const InstanceApi& instance, VkDevice device);
 };

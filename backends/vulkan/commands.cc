@@ -16,6 +16,7 @@ constexpr VkPipelineStageFlags kWork = VK_PIPELINE_STAGE_COMPUTE_SHADER_BIT | VK
 
 Commands::~Commands() {
   for (VkDescriptorPool pool : descriptors_) api_->vkDestroyDescriptorPool(device_, pool, nullptr);
+  if (times_ != VK_NULL_HANDLE) api_->vkDestroyQueryPool(device_, times_, nullptr);
   if (pool_ != VK_NULL_HANDLE) api_->vkDestroyCommandPool(device_, pool_, nullptr);
 }
 
@@ -121,6 +122,43 @@ void Commands::Copy(const VulkanBuffer& from, uint64_t from_offset, const Vulkan
 
 void Commands::Fill(const VulkanBuffer& to, uint64_t offset, uint64_t size, uint32_t pattern) {
   if (size != 0) api_->vkCmdFillBuffer(buffer_, to.handle(), to.offset() + offset, size, pattern);
+}
+
+sdk::Status Commands::BeginTimes(uint32_t most) {
+  if (most > most_times_) {
+    if (times_ != VK_NULL_HANDLE) api_->vkDestroyQueryPool(device_, times_, nullptr);
+    times_ = VK_NULL_HANDLE;
+    most_times_ = 0;
+    VkQueryPoolCreateInfo info{VK_STRUCTURE_TYPE_QUERY_POOL_CREATE_INFO};
+    info.queryType = VK_QUERY_TYPE_TIMESTAMP;
+    info.queryCount = most;
+    CONCORD_VK_RETURN_IF_ERROR(api_->vkCreateQueryPool(device_, &info, nullptr, &times_));
+    most_times_ = most;
+  }
+  timed_ops_.clear();
+  api_->vkCmdResetQueryPool(buffer_, times_, 0, most);
+  WriteTime(0);
+  return sdk::Ok();
+}
+
+void Commands::EndSpan(uint32_t op_index) {
+  timed_ops_.push_back(op_index);
+  WriteTime(static_cast<uint32_t>(timed_ops_.size()));
+}
+
+// When all before it has finished.
+void Commands::WriteTime(uint32_t index) {
+  api_->vkCmdWriteTimestamp(buffer_, VK_PIPELINE_STAGE_BOTTOM_OF_PIPE_BIT, times_, index);
+}
+
+sdk::Status Commands::ReadSpans(Clock* clock, std::vector<gpu::Span>* spans) {
+  std::vector<uint64_t> ticks(timed_ops_.size() + 1);
+  CONCORD_VK_RETURN_IF_ERROR(api_->vkGetQueryPoolResults(
+      device_, times_, 0, static_cast<uint32_t>(ticks.size()), ticks.size() * sizeof(uint64_t), ticks.data(),
+      sizeof(uint64_t), VK_QUERY_RESULT_64_BIT | VK_QUERY_RESULT_WAIT_BIT));
+  for (uint64_t& t : ticks) t = clock->Unwrap(t);
+  for (size_t i = 0; i < timed_ops_.size(); ++i) spans->push_back({timed_ops_[i], ticks[i], ticks[i + 1]});
+  return sdk::Ok();
 }
 
 sdk::Status Commands::End() {

@@ -5,6 +5,7 @@
 
 #include "backends/gpu/driver.h"
 #include "backends/vulkan/api.h"
+#include "backends/vulkan/clock.h"
 #include "backends/vulkan/memory.h"
 
 namespace concord::vulkan {
@@ -23,6 +24,12 @@ class Commands {
   sdk::Status Add(const gpu::Dispatch& dispatch, uint32_t max_groups_x);
   void Copy(const VulkanBuffer& from, uint64_t from_offset, const VulkanBuffer& to, uint64_t to_offset, uint64_t size);
   void Fill(const VulkanBuffer& to, uint64_t offset, uint64_t size, uint32_t pattern);
+  // Before what is to be timed, room for at most `most` times; ends the span of an op, which begins where the one
+  // before it ends.
+  sdk::Status BeginTimes(uint32_t most);
+  void EndSpan(uint32_t op_index);
+  // When the commands have run.
+  sdk::Status ReadSpans(Clock* clock, std::vector<gpu::Span>* spans);
   // Makes the writes visible to the host.
   sdk::Status End();
 
@@ -30,6 +37,7 @@ class Commands {
 
  private:
   sdk::Result<VkDescriptorSet> NewSet(VkDescriptorSetLayout layout);
+  void WriteTime(uint32_t index);
   void Barrier(VkPipelineStageFlags before, VkPipelineStageFlags after, VkAccessFlags reads);
 
   const DeviceApi* api_;
@@ -38,6 +46,9 @@ class Commands {
   VkCommandBuffer buffer_ = VK_NULL_HANDLE;
   std::vector<VkDescriptorPool> descriptors_;
   size_t current_descriptors_ = 0;
+  VkQueryPool times_ = VK_NULL_HANDLE;
+  uint32_t most_times_ = 0;
+  std::vector<uint32_t> timed_ops_;  // one time fewer than there are
   std::vector<VkDescriptorBufferInfo> infos_;
   std::vector<VkWriteDescriptorSet> writes_;
 };

@@ -38,17 +38,20 @@ sdk::Status VulkanDriver::OpenDevice() {
   }
   VkPhysicalDeviceVulkan12Features features{VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_2_FEATURES};
   features.timelineSemaphore = VK_TRUE;
+  features.shaderFloat16 = adapter_->limits.has_fp16 ? VK_TRUE : VK_FALSE;
   VkDeviceCreateInfo info{VK_STRUCTURE_TYPE_DEVICE_CREATE_INFO};
   info.pNext = &features;
   VkPhysicalDeviceShaderIntegerDotProductFeaturesKHR dot{
       VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_SHADER_INTEGER_DOT_PRODUCT_FEATURES_KHR};
   dot.shaderIntegerDotProduct = VK_TRUE;
-  const char* const extensions[] = {VK_KHR_SHADER_INTEGER_DOT_PRODUCT_EXTENSION_NAME};
+  std::vector<const char*> extensions;
   if (adapter_->has_int8_dot) {
     features.pNext = &dot;
-    info.enabledExtensionCount = 1;
-    info.ppEnabledExtensionNames = extensions;
+    extensions.push_back(VK_KHR_SHADER_INTEGER_DOT_PRODUCT_EXTENSION_NAME);
   }
+  if (adapter_->tells_time) extensions.push_back(VK_EXT_CALIBRATED_TIMESTAMPS_EXTENSION_NAME);
+  info.enabledExtensionCount = static_cast<uint32_t>(extensions.size());
+  info.ppEnabledExtensionNames = extensions.data();
   info.queueCreateInfoCount = static_cast<uint32_t>(queues.size());
   info.pQueueCreateInfos = queues.data();
   CONCORD_VK_RETURN_IF_ERROR(instance_->vkCreateDevice(adapter_->handle, &info, nullptr, &device_));
@@ -56,7 +59,7 @@ sdk::Status VulkanDriver::OpenDevice() {
   if (!status.ok()) return status;
   api_.vkGetDeviceQueue(device_, adapter_->compute_family, 0, &compute_queue_);
   api_.vkGetDeviceQueue(device_, adapter_->transfer_family, 0, &transfer_queue_);
-  for (VkSemaphore* semaphore : {&launched_, &uploaded_}) {
+  for (VkSemaphore* semaphore : {&launched_, &uploaded_, &asked_}) {
     sdk::Result<VkSemaphore> made = NewTimeline();
     if (!made.ok()) return made.status();
     *semaphore = *made;
@@ -96,6 +99,7 @@ VulkanDriver::~VulkanDriver() {
   if (api_.vkDestroySemaphore != nullptr) {
     api_.vkDestroySemaphore(device_, launched_, nullptr);
     api_.vkDestroySemaphore(device_, uploaded_, nullptr);
+    api_.vkDestroySemaphore(device_, asked_, nullptr);
   }
   if (api_.vkDestroyDevice != nullptr) api_.vkDestroyDevice(device_, nullptr);
 }
@@ -180,8 +184,12 @@ sdk::Status VulkanDriver::WaitFor(VkSemaphore semaphore, uint64_t value) {
   info.semaphoreCount = 1;
   info.pSemaphores = &semaphore;
   info.pValues = &value;
-  CONCORD_VK_RETURN_IF_ERROR(api_.vkWaitSemaphores(device_, &info, UINT64_MAX));
-  return sdk::Ok();
+  const VkResult result = api_.vkWaitSemaphores(device_, &info, UINT64_MAX);
+  if (result == VK_SUCCESS) return sdk::Ok();
+  // When the device is lost every wait may say so, also that for what had ended before.
+  uint64_t reached = 0;
+  if (api_.vkGetSemaphoreCounterValue(device_, semaphore, &reached) == VK_SUCCESS && reached >= value) return sdk::Ok();
+  return VkError(result, "vkWaitSemaphores");
 }
 
 sdk::Result<std::unique_ptr<Commands>> VulkanDriver::TakeCommands() {
@@ -200,61 +208,70 @@ sdk::Result<std::unique_ptr<Commands>> VulkanDriver::TakeCommands() {
 }
 
 template <typename Record>
-sdk::Status VulkanDriver::Launch(uint64_t ticket, Record record) {
+sdk::Status VulkanDriver::RecordAndSubmit(const gpu::Submission& submission, size_t most_times, Record record) {
   sdk::Result<std::unique_ptr<Commands>> taken = TakeCommands();
   if (!taken.ok()) return taken.status();
   std::unique_ptr<Commands> commands = std::move(*taken);
   sdk::Status status = commands->Begin();
+  if (status.ok() && submission.timed) status = commands->BeginTimes(static_cast<uint32_t>(most_times));
   if (status.ok()) status = record(*commands);
   if (status.ok()) status = commands->End();
   if (status.ok()) {
     std::lock_guard<std::mutex> lock(queue_mutex_);
-    status = Submit(compute_queue_, *commands, launched_, ticket, true);
+    status = Submit(compute_queue_, *commands, launched_, submission.number, true);
   }
   std::lock_guard<std::mutex> lock(commands_mutex_);
   if (status.ok()) {
-    running_.emplace_back(ticket, std::move(commands));
+    running_.emplace_back(submission.number, std::move(commands));
   } else {
     free_.push_back(std::move(commands));
   }
   return status;
 }
 
-sdk::Status VulkanDriver::LaunchDispatches(const std::vector<gpu::Dispatch>& dispatches, size_t count,
-                                           uint64_t ticket) {
-  return Launch(ticket, [&](Commands& commands) {
+sdk::Status VulkanDriver::LaunchDispatches(const gpu::Dispatch* dispatches, size_t count,
+                                           const gpu::Submission& submission) {
+  return RecordAndSubmit(submission, count + 1, [&](Commands& commands) {
     for (size_t i = 0; i < count; ++i) {
       sdk::Status status = commands.Add(dispatches[i], adapter_->max_groups_x);
       if (!status.ok()) {
         status.op_index = dispatches[i].op_index;
         return status;
       }
+      const bool last = i + 1 == count || dispatches[i + 1].op_index != dispatches[i].op_index;
+      if (last && submission.timed) commands.EndSpan(dispatches[i].op_index);
     }
     return sdk::Ok();
   });
 }
 
-sdk::Status VulkanDriver::LaunchCopy(const gpu::BoundRange& from, const gpu::BoundRange& to, uint64_t ticket) {
-  return Launch(ticket, [&](Commands& commands) {
+sdk::Status VulkanDriver::LaunchCopy(const gpu::BoundRange& from, const gpu::BoundRange& to,
+                                     const gpu::Submission& submission) {
+  return RecordAndSubmit(submission, 2, [&](Commands& commands) {
     commands.Copy(Of(from.buffer), from.offset_bytes, Of(to.buffer), to.offset_bytes, from.size_bytes);
+    if (submission.timed) commands.EndSpan(CONCORD_NONE);
     return sdk::Ok();
   });
 }
 
-sdk::Status VulkanDriver::LaunchFill(const gpu::BoundRange& to, uint32_t pattern, uint64_t ticket) {
-  return Launch(ticket, [&](Commands& commands) {
+sdk::Status VulkanDriver::LaunchFill(const gpu::BoundRange& to, uint32_t pattern, const gpu::Submission& submission) {
+  return RecordAndSubmit(submission, 2, [&](Commands& commands) {
     commands.Fill(Of(to.buffer), to.offset_bytes, to.size_bytes, pattern);
+    if (submission.timed) commands.EndSpan(CONCORD_NONE);
     return sdk::Ok();
   });
 }
 
-sdk::Status VulkanDriver::Wait(uint64_t ticket) {
-  sdk::Status status = WaitFor(launched_, ticket);
+sdk::Status VulkanDriver::WaitLaunched(const gpu::Submission& submission, std::vector<gpu::Span>* spans) {
+  sdk::Status status = WaitFor(launched_, submission.number);
+  if (!status.ok()) return status;  // its commands may still be in use, and are kept to the end
   std::lock_guard<std::mutex> lock(commands_mutex_);
-  while (!running_.empty() && running_.front().first <= ticket) {
-    free_.push_back(std::move(running_.front().second));
-    running_.pop_front();
-  }
+  const auto found = std::find_if(running_.begin(), running_.end(),
+                                  [&](const auto& entry) { return entry.first == submission.number; });
+  if (found == running_.end()) return status;
+  if (submission.timed) status = found->second->ReadSpans(&clock_, spans);
+  free_.push_back(std::move(found->second));
+  running_.erase(found);
   return status;
 }
 

@@ -6,7 +6,8 @@
 namespace concord::vulkan {
 namespace {
 
-// Larger than any alignment that Vulkan may ask of a storage buffer (256), so that ranges never share a cache line's flush.
+// Larger than any alignment that Vulkan may ask of a storage buffer (256), so that ranges never share a cache line's
+// flush.
 constexpr uint64_t kAlign = 256, kPage = 4096;
 constexpr uint64_t kDeviceChunk = uint64_t{64} << 20, kStagingChunk = uint64_t{8} << 20;
 

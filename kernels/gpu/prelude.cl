@@ -4,12 +4,23 @@
 #if defined(SUBGROUPS) && defined(cl_khr_subgroups)
 #pragma OPENCL EXTENSION cl_khr_subgroups : enable
 #endif
+#ifdef FP16
+#pragma OPENCL EXTENSION cl_khr_fp16 : enable
+#define H2 half2
+#define MAKE_H2(x) ((half2)((half)(x)))
+#define AS_H2(word) as_half2(word)
+#else
+#define H2 float2
+#define MAKE_H2(x) ((float2)(x))
+#define AS_H2(word) h2_at(word)
+#endif
 #if defined(INT8_DOT) && defined(__opencl_c_integer_dot_product_input_4x8bit_packed)
 #define DOT4(a, b, acc) (dot_4x8packed_ss_int(a, b) + (acc))
 #endif
 
 #define U4 uint4
 #define F4 float4
+#define MAKE_U4(x) ((uint4)(x))
 #define F32(x) ((float)(x))
 #define U32(x) ((uint)(x))
 #define I32(x) ((int)(x))
@@ -33,6 +44,10 @@ float half_at(uint word, uint odd) {
   const uint bits = odd == 0u ? word : word >> 16;
   return vload_half(0, (const __private half*)&bits);
 }
+
+#ifndef FP16
+float2 h2_at(uint word) { return vload_half2(0, (const __private half*)&word); }
+#endif
 
 #define CL_IN(at, type, name) __global const type *restrict name, uint name##_at,
 #define CL_OUT(at, type, name) __global type *name, uint name##_at,

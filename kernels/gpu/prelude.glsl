@@ -4,11 +4,20 @@
 //   PARAMS(P)      P(type, name)           32-bit values of the launch, at most 32
 //   SHARED(S)      S(type, name, length)   memory of the workgroup
 // and between KERNEL_BEGIN and KERNEL_END LOCAL_ID, GROUP (the flat number of the workgroup), LAYER. The same text is OpenCL C
-// behind prelude.cl, so: no pointers, no vectors but F4 and U4, arrays for functions by IN_ARRAY and OUT_ARRAY.
+// behind prelude.cl, so: no pointers, no vectors but F4, U4 and H2, arrays for functions by IN_ARRAY and OUT_ARRAY.
+//   H2             two halves, AS_H2 of the word that they lie in; where the device does not compute with halves, two floats
 #extension GL_EXT_control_flow_attributes : enable
 #ifdef SUBGROUPS
 #extension GL_KHR_shader_subgroup_basic : require
 #extension GL_KHR_shader_subgroup_arithmetic : require
+#endif
+#ifdef FP16
+#extension GL_EXT_shader_explicit_arithmetic_types_float16 : require
+#define H2 f16vec2
+#define AS_H2(word) unpackFloat2x16(word)
+#else
+#define H2 vec2
+#define AS_H2(word) unpackHalf2x16(word)
 #endif
 #ifdef INT8_DOT  // OpSDot of four int8 packed in a word, which the language has no name for
 #extension GL_EXT_spirv_intrinsics : require
@@ -18,6 +27,8 @@ int sdot_packed(uint a, uint b, spirv_literal int format);
 #endif
 
 #define U4 uvec4
+#define MAKE_U4(x) U4(x)
+#define MAKE_H2(x) H2(x)
 #define F4 vec4
 #define F32(x) float(x)
 #define U32(x) uint(x)

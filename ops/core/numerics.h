@@ -14,6 +14,13 @@ inline constexpr double kEpsF32 = 0x1p-24;  // unit round-off
 // probability λ·sqrt(n)·u·Σ|terms|; Σ|terms| of n random-signed terms is about sqrt(n) times their sum, so λ·n·u.
 inline double DotTolerance(int64_t n) { return kEpsF32 * (16.0 + static_cast<double>(n)); }
 
+// The same of arithmetic "f16", relative to the largest result: x and w as halves, sums of at most 32 products in half,
+// in two parts that are added in f32, and the rest in f32. With partial sums that grow as sqrt(i), the roundings of 16
+// sums add up to sqrt(136 / 16) = 2.9 of a product's size a product for each unit of round-off over sqrt(3), twice that
+// where a device rounds towards zero or products by themselves: 3.4 u of the result with u = 2^-11, and 6 u leave room
+// for the worst of many.
+inline double HalfDotTolerance(int64_t n) { return DotTolerance(n) + 6 * 0x1p-11; }
+
 // The tolerance of a value computed in a few f32 operations, and of storing it in `packing`.
 inline double StoreTolerance(const packing::Packing& p) {
   const std::string name = p.name;

@@ -94,7 +94,8 @@ void ModelOptions::Declare(Arguments& args) {
              "tokens that prompt and answer may have; 0: the model's own, at most 8192")
       .AtLeast(0);
   args.Value("--kv-type", "TYPE", &kv_type, "of the KV cache").OneOf({"f32", "f16", "bf16", "q8_0"});
-  args.Value("--compute", "HOW", &compute, "exact: f32 activations; fast: int8 for quantised weights")
+  args.Value("--compute", "HOW", &compute,
+             "exact: f32 activations; fast: int8 for quantised weights, and halves for f16 where a device has them")
       .OneOf({"exact", "fast"});
   args.Value("--batch-tokens", "N", &batch_tokens, "tokens a step: long prompts go in pieces of this").AtLeast(1);
 }

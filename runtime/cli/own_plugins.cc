@@ -6,6 +6,7 @@
 
 #include "absl/strings/match.h"
 #include "runtime/hal/linked_plugin.h"
+#include "runtime/hal/plugin.h"
 
 namespace concord::cli {
 
@@ -21,12 +22,30 @@ std::string OwnPluginFolder() {
   return "";
 }
 
+namespace {
+
+// The names of the plugins in a folder: "vulkan" of libconcord_backend_vulkan.so.
+std::vector<std::string> NamesIn(const std::string& folder) {
+  std::vector<std::string> names;
+  for (const std::string& path : hal::FindPluginFiles(folder)) {
+    const std::string stem = std::filesystem::path(path).stem().string();
+    names.push_back(stem.substr(stem.rfind('_') + 1));
+  }
+  return names;
+}
+
+}  // namespace
+
 std::vector<std::string> PluginFiles(const DeviceOptions& options) {
   std::vector<std::string> files = options.plugins;
   const auto linked = hal::LinkedPlugins();
   const std::string folder = OwnPluginFolder();
   if (folder.empty()) return files;
-  for (std::string name : options.AllNames()) {
+  std::vector<std::string> names = options.AllNames();
+  if (std::find(names.begin(), names.end(), "auto") != names.end()) {
+    for (const std::string& name : NamesIn(folder)) names.push_back(name);
+  }
+  for (std::string name : names) {
     name.resize(std::min(name.size(), name.find(':')));
     const std::string file = absl::StrCat("libconcord_backend_", name, ".so");
     const bool known =

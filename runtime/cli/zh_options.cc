@@ -45,8 +45,8 @@ constexpr Phrase kPhrases[] = {
     {"tokens that prompt and answer may have; 0: the model's own, at most 8192",
      "上下文长度，即提示词与回答合计的最大 token 数；0：取模型自身的上限，但不超过 8192"},
     {"of the KV cache", "KV 缓存的数据类型"},
-    {"exact: f32 activations; fast: int8 for quantised weights",
-     "exact：激活值用 f32；fast：遇到量化权重时激活值用 int8"},
+    {"exact: f32 activations; fast: int8 for quantised weights, and halves for f16 where a device has them",
+     "exact：激活值用 f32；fast：遇到量化权重时激活值用 int8，遇到 f16 权重且设备支持时用半精度"},
     {"tokens a step: long prompts go in pieces of this", "每步最多处理的 token 数；较长的提示词按此大小分块预填充"},
 
     // Sampling.

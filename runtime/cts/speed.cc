@@ -46,8 +46,8 @@ ops::CaseTensor Large(const char* slot, std::vector<int64_t> dims, const char* p
   return ops::In(slot, std::move(dims), packing, FillRows);
 }
 
-SpeedCase Linear(int64_t n, int64_t in, int64_t out, const char* packing, const char* arithmetic) {
-  const std::string word = absl::string_view(arithmetic) == "f32" ? "f32" : "int8";
+SpeedCase Linear(int64_t n, int64_t in, int64_t out, const char* packing, const std::string& arithmetic) {
+  const std::string word = arithmetic.substr(0, arithmetic.find('/'));
   SpeedCase c{absl::StrCat("speed/linear/", packing, "/", word, "/", n, "x", in, "x", out),
               {"linear", "speed", {}, {Large("x", {n, in}), Large("w", {out, in}, packing)}}};
   c.op_case.arithmetic = arithmetic;
@@ -76,8 +76,8 @@ std::vector<SpeedCase> SpeedCases() {
   std::vector<SpeedCase> cases;
   for (const char* packing : {"f32", "f16", "bf16", "q8_0", "q4_0", "q4_k", "q6_k", "mxfp4"}) {
     const bool blocks = packing::Find(packing) != nullptr && packing::Find(packing)->block_elems > 1;
-    for (const char* arithmetic : {"f32", "int8/32"}) {
-      if (arithmetic[0] == 'i' && !blocks) continue;
+    for (const std::string arithmetic : {"f32", "f16", "int8/32"}) {
+      if ((arithmetic == "int8/32" && !blocks) || (arithmetic == "f16" && arithmetic != packing)) continue;
       cases.push_back(Linear(1, kWidth, kFfnWidth, packing, arithmetic));
       cases.push_back(Linear(kPrefill, kWidth, kFfnWidth, packing, arithmetic));
     }

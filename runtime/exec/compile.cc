@@ -1,6 +1,6 @@
 #include "runtime/exec/compile.h"
 
-#include <algorithm>
+#include <cstring>
 
 #include "runtime/exec/from_device.h"
 #include "runtime/graph/fuse.h"
@@ -12,11 +12,17 @@ using graph::Graph;
 using graph::kNoValue;
 using graph::Role;
 
-// Whether the node multiplies with a weight whose elements come in blocks: only there do the arithmetics differ.
-bool ReadsQuantisedWeight(const Graph& graph, const graph::Node& node) {
-  return std::any_of(node.inputs.begin(), node.inputs.end(), [&](graph::ValueId id) {
-    return id != kNoValue && graph.value(id).role == Role::kWeight && graph.value(id).type.packing->block_elems > 1;
-  });
+// What a node's weights make worth asking for beside f32: int8/32 where elements come in blocks, f16 where they are
+// halves.
+const char* FastArithmetic(const Graph& graph, const graph::Node& node) {
+  const char* fast = "f32";
+  for (const graph::ValueId id : node.inputs) {
+    if (id == kNoValue || graph.value(id).role != Role::kWeight) continue;
+    const packing::Packing& packing = *graph.value(id).type.packing;
+    if (packing.block_elems > 1) return "int8/32";
+    if (std::strcmp(packing.name, "f16") == 0) fast = "f16";
+  }
+  return fast;
 }
 
 using Words = std::vector<std::string>;
@@ -36,11 +42,11 @@ struct Choice {
   std::vector<Refusal> refusals;
 };
 
-// The arithmetic of every node: the fast one where it is allowed and the device has it, else f32.
+// The arithmetic of every node: the fast one where it is allowed and the device is no slower at it, else f32.
 absl::StatusOr<Choice> ChooseArithmetic(const hal::Device& device, const Graph& graph, bool fast) {
   Words words(graph.nodes.size(), "f32"), wished = words;
   for (size_t n = 0; n < graph.nodes.size(); ++n) {
-    if (fast && ReadsQuantisedWeight(graph, graph.nodes[n])) wished[n] = "int8/32";
+    if (fast) wished[n] = FastArithmetic(graph, graph.nodes[n]);
   }
   CONCORD_ASSIGN_OR_RETURN(const graph::LoweredProgram exact,
                            graph::LoweredProgram::Lower(graph, graph::WholeGraph(graph), words));
@@ -48,14 +54,14 @@ absl::StatusOr<Choice> ChooseArithmetic(const hal::Device& device, const Graph& 
                            graph::LoweredProgram::Lower(graph, graph::WholeGraph(graph), wished));
   std::vector<Refusal> refusals;
   for (size_t n = 0; n < graph.nodes.size(); ++n) {
+    CONCORD_ASSIGN_OR_RETURN(const hal::Support support, Ask(device, exact, n));
     if (wished[n] != "f32") {
-      CONCORD_ASSIGN_OR_RETURN(const hal::Support support, Ask(device, quick, n));
-      if (support.ok()) {
+      CONCORD_ASSIGN_OR_RETURN(const hal::Support faster, Ask(device, quick, n));
+      if (faster.ok() && faster.level >= support.level) {
         words[n] = wished[n];
         continue;
       }
     }
-    CONCORD_ASSIGN_OR_RETURN(const hal::Support support, Ask(device, exact, n));
     if (!support.ok()) refusals.push_back({static_cast<int32_t>(n), support.reason});
   }
   return Choice{std::move(words), std::move(refusals)};

@@ -39,6 +39,19 @@ absl::StatusOr<std::vector<int32_t>> WishedByRules(const graph::Module& module, 
   return wished;
 }
 
+// What "auto" stands for: the CPU, and every device that is something else. Devices of software (lavapipe, PoCL) run on
+// the CPU's own cores, and slower; the reference is for checking. To measure them would only take time.
+std::vector<std::string> AutoNames(const hal::DeviceRegistry& registry) {
+  std::vector<std::string> names;
+  for (const hal::DeviceRegistry::Entry& entry : registry.devices()) {
+    const bool software =
+        entry.info.has(CONCORD_DEVICE_SHARES_HOST_CORES) && !entry.info.has(CONCORD_DEVICE_HOST_MEMORY);
+    const bool reference = entry.instance->plugin().name() == "reference";
+    if (!software && !reference) names.push_back(entry.info.id);
+  }
+  return names;
+}
+
 }  // namespace
 
 absl::StatusOr<std::vector<std::shared_ptr<hal::Device>>> OpenDevices(const LoadOptions& options) {
@@ -50,6 +63,10 @@ absl::StatusOr<std::vector<std::shared_ptr<hal::Device>>> OpenDevices(const Load
   names.insert(names.end(), options.devices.begin(), options.devices.end());
   if (names.empty()) names.push_back("cpu");
   const hal::DeviceRegistry registry = Discover(options);
+  if (const auto it = std::find(names.begin(), names.end(), "auto"); it != names.end()) {
+    const std::vector<std::string> all = AutoNames(registry);
+    names.insert(names.erase(it), all.begin(), all.end());
+  }
   std::vector<std::shared_ptr<hal::Device>> devices;
   for (const std::string& name : names) {
     if (std::any_of(devices.begin(), devices.end(), [&](const auto& d) { return Means(name, *d); })) continue;

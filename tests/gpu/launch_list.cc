@@ -221,7 +221,7 @@ absl::Status Print(const std::string& plugin, const std::string& model, int64_t 
       "barriers | subgroup |\n|---|---|---|---|---|---|---|---|---|---|---|\n");
   for (const auto& [name, total] : step.totals()) {
     const vulkan::Shader* shader = nullptr;
-    for (uint32_t features = gpu::kSubgroups | gpu::kInt8Dot; shader == nullptr; --features) {
+    for (uint32_t features = gpu::kSubgroups | gpu::kInt8Dot | gpu::kFp16; shader == nullptr; --features) {
       shader = vulkan::FindShader(name, features);
     }
     const SpirvCount c = SpirvReader(*shader).count();

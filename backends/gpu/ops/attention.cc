@@ -10,9 +10,14 @@
 namespace concord::gpu {
 namespace {
 
-constexpr uint32_t kMostRows = 16;   // query tokens times heads of a workgroup: what its registers hold
-constexpr uint32_t kMostKeys = 64;   // of a tile
-constexpr uint32_t kLanes = 8;       // LANES of the kernel; no tile has fewer keys
+constexpr uint32_t kMostRows = 16;  // query tokens times heads of a workgroup: what its registers hold
+constexpr uint32_t kMostKeys = 64;  // of a tile
+constexpr uint32_t kLeastKeys = 4;
+constexpr uint32_t kLanes = 8;      // LANES of the kernel
+constexpr uint32_t kMostSums = 32;  // of outputs, in the registers of an invocation
+constexpr uint32_t kWorkgroup = kLanes * kMostRows;
+// A query and the fewest keys are in 16 KiB, which is all that a workgroup has on some devices.
+constexpr int64_t kWidest = 768;
 constexpr int64_t kFewQueries = 16;  // up to so many, the keys are split to have enough workgroups
 constexpr int64_t kSplitKeys = 256;
 
@@ -22,7 +27,8 @@ class Cut {
   Cut(const Limits& limits, int64_t d, int64_t dv, int64_t group)
       : limits_(limits), d_(static_cast<uint32_t>(d)), dv_(static_cast<uint32_t>(dv)), stride_(std::max(d_, dv_) | 1u) {
     uint32_t rows = kMostRows;
-    while (rows > 1 && (rows * d_ * 4 > limits.shared_bytes / 2 || SharedBytes(rows, kLanes) > limits.shared_bytes)) {
+    while (rows > 1 && (rows * d_ * 4 > limits.shared_bytes / 2 || rows * CeilDiv(dv, kWorkgroup) > kMostSums ||
+                        SharedBytes(rows, kLeastKeys) > limits.shared_bytes)) {
       rows /= 2;
     }
     most_rows_ = rows;
@@ -34,10 +40,10 @@ class Cut {
   int64_t head_tiles() const { return head_tiles_; }
   uint32_t most_queries() const { return most_rows_ / heads_; }
 
-  KernelKey Kernel(uint32_t queries, uint32_t kv_type, bool sinks, int64_t split) const {
-    const uint32_t rows = queries * heads_, wg = WorkgroupFor(limits_, kLanes * kMostRows, 128);
+  KernelKey Kernel(uint32_t queries, uint32_t k_type, uint32_t v_type, bool sinks, int64_t split) const {
+    const uint32_t rows = queries * heads_, wg = WorkgroupFor(limits_, kWorkgroup, kWorkgroup);
     uint32_t keys = kMostKeys;
-    while (keys > kLanes && SharedBytes(rows, keys) > limits_.shared_bytes) keys /= 2;
+    while (keys > kLeastKeys && SharedBytes(rows, keys) > limits_.shared_bytes) keys /= 2;
     uint32_t cols = 1;
     while (cols < dv_ && cols < wg) cols *= 2;
     return {"attention",
@@ -49,7 +55,8 @@ class Cut {
              {"TK", keys},
              {"STRIDE", stride_},
              {"COLS", cols},
-             {"KV_TYPE", kv_type},
+             {"K_TYPE", k_type},
+             {"V_TYPE", v_type},
              {"HAS_SINKS", sinks},
              {"SPLIT", static_cast<uint32_t>(split)}}};
   }
@@ -71,8 +78,7 @@ sdk::Support Query(const sdk::Op& op) {
   if (sdk::CheckAttention(op, &checks).ok()) {
     KvState::Check(k, &checks);
     KvState::Check(v, &checks);
-    checks.Need(k.packing() == v.packing(), "keys and values of two types")
-        .Need(std::max(k.fixed(3), v.fixed(3)) <= 256, "heads wider than 256");
+    checks.Need(std::max(k.fixed(3), v.fixed(3)) <= kWidest, sdk::Cat("heads wider than ", kWidest));
   }
   return checks.Answer();
 }
@@ -103,7 +109,7 @@ class Compiler {
     const sdk::Attrs& attrs = op_.attrs();
     const double scale = attrs.Float(CONCORD_ATTENTION_ATTR_SCALE, CONCORD_ATTENTION_DEFAULT_SCALE);
     Launch launch;
-    launch.kernel = cut_.Kernel(queries, KvState::TypeOf(k_), has_sinks(), split);
+    launch.kernel = cut_.Kernel(queries, KvState::TypeOf(k_), KvState::TypeOf(v_), has_sinks(), split);
     launch.args = {Arg::In(q_.index),
                    Arg::In(k_.index),
                    Arg::In(v_.index),

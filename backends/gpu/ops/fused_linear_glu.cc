@@ -6,7 +6,7 @@ namespace concord::gpu {
 namespace {
 
 sdk::Support Query(const sdk::Op& op) {
-  Checks checks(op, {"f32", "int8/32"});
+  Checks checks(op, {"f16", "f32", "int8/32"});
   checks.Inputs({CONCORD_FUSED_LINEAR_GLU_IN_X}).Outputs({CONCORD_FUSED_LINEAR_GLU_OUT_Y});
   for (uint32_t w : {CONCORD_FUSED_LINEAR_GLU_IN_W_GATE, CONCORD_FUSED_LINEAR_GLU_IN_W_UP}) {
     if (checks.ok()) LinearLaunches::Check(op, CONCORD_FUSED_LINEAR_GLU_IN_X, w, &checks);

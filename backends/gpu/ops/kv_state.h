@@ -10,7 +10,7 @@ namespace concord::gpu {
 
 // Paged state of layout kv.paged/1: [n_blocks, n_kv_heads, block_tokens, d].
 struct KvState {
-  // KV_TYPE of the kernels is the place in this list.
+  // KV_TYPE, K_TYPE and V_TYPE of the kernels are places in this list.
   static constexpr std::string_view kTypes[] = {"f32", "f16", "bf16", "q8_0"};
   static constexpr uint32_t kQ8_0 = 3;
 

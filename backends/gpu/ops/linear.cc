@@ -6,7 +6,7 @@ namespace concord::gpu {
 namespace {
 
 sdk::Support Query(const sdk::Op& op) {
-  Checks checks(op, {"f32", "int8/32"});
+  Checks checks(op, {"f16", "f32", "int8/32"});
   checks.Inputs({CONCORD_LINEAR_IN_X}).Outputs({CONCORD_LINEAR_OUT_Y}).Attributes({CONCORD_LINEAR_ATTR_HEADS});
   if (checks.ok()) LinearLaunches::Check(op, CONCORD_LINEAR_IN_X, CONCORD_LINEAR_IN_W, &checks);
   if (checks.ok()) {

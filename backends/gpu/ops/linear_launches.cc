@@ -18,6 +18,22 @@ uint32_t RoundedRows(LaunchBuilder* builder, const sdk::Value& x) {
   });
 }
 
+// Of each row of x its elements as halves and their factor, for all ops that read it in many rows.
+uint32_t HalfRows(LaunchBuilder* builder, const sdk::Value& x, Condition many) {
+  constexpr int64_t kStep = 32, kStepWords = kStep / 2, kFactorWords = 4;
+  const int64_t width = Checks::Width(x), row_words = CeilDiv(width, kStep) * kStepWords + kFactorWords;
+  const Size rows = Size::Elems(x, 0, 1);
+  return builder->SharedScratch(x, rows.Times(row_words * 4), [&](uint32_t halves) {
+    Launch launch;
+    launch.kernel = {"half_rows", {{"WG", WorkgroupFor(builder->limits(), width / 4, 256)}}};
+    launch.args = {Arg::In(x.index), Arg::WriteScratch(halves)};
+    launch.words = {Word::Of(rows), Word::U(width), Word::U(row_words)};
+    launch.groups = rows;
+    launch.when = {std::move(many)};
+    builder->Add(std::move(launch));
+  });
+}
+
 }  // namespace
 
 void LinearLaunches::Check(const sdk::Op& op, uint32_t x, uint32_t w, Checks* checks) {
@@ -28,20 +44,23 @@ void LinearLaunches::Check(const sdk::Op& op, uint32_t x, uint32_t w, Checks* ch
 }
 
 LinearLaunches::LinearLaunches(LaunchBuilder* builder, const sdk::Op& op, const sdk::Value& x)
-    : builder_(*builder), x_(x), int8_(op.arithmetic() == "int8/32"), n_(Size::Elems(x, 0, 1)) {
-  if (int8_) {
-    x_args_ = {Arg::ReadScratch(RoundedRows(builder, x))};
-  } else {
-    x_args_ = {Arg::In(x.index), Arg::In(x.index)};  // by floats and by fours
-  }
+    : builder_(*builder),
+      x_(x),
+      int8_(op.arithmetic() == "int8/32"),
+      f16_(op.arithmetic() == "f16"),
+      n_(Size::Elems(x, 0, 1)) {
+  x_args_ = int8_ ? std::vector<Arg>{Arg::ReadScratch(RoundedRows(builder, x))}
+                  : std::vector<Arg>{Arg::In(x.index), Arg::In(x.index)};  // by floats and by fours
+  many_x_args_ = f16_ ? std::vector<Arg>{Arg::ReadScratch(HalfRows(builder, x, {n_, kFew + 1, INT64_MAX}))} : x_args_;
 }
 
 std::string LinearLaunches::Kernel(std::string_view shape, const sdk::Value& w) const {
-  return sdk::Cat(shape, std::string_view(int8_ ? "_int8." : "."), w.packing());
+  const bool half = f16_ && shape == "linear_mat";  // few rows cost the reading of W, which is halves in any case
+  return sdk::Cat(shape, std::string_view(int8_ ? "_int8." : half ? "_f16." : "."), w.packing());
 }
 
-std::vector<Arg> LinearLaunches::XThen(std::vector<Arg> others) const {
-  others.insert(others.begin(), x_args_.begin(), x_args_.end());
+std::vector<Arg> LinearLaunches::XThen(const std::vector<Arg>& x, std::vector<Arg> others) {
+  others.insert(others.begin(), x.begin(), x.end());
   return others;
 }
 
@@ -79,8 +98,8 @@ void LinearLaunches::Few(const sdk::Value& w, const sdk::Value* up, uint32_t bia
                         {"GLU", up != nullptr},
                         {"ACT", attrs.act},
                         {"CLAMP", attrs.clamp}}};
-      launch.args = XThen({Arg::Weights(w.index, p), Arg::Weights(w.index, p), Arg::Weights(u.index, p),
-                           Arg::Weights(u.index, p), Arg::In(has_bias ? bias : x_.index), y});
+      launch.args = XThen(x_args_, {Arg::Weights(w.index, p), Arg::Weights(w.index, p), Arg::Weights(u.index, p),
+                                    Arg::Weights(u.index, p), Arg::In(has_bias ? bias : x_.index), y});
       launch.words = Words(layout, part);
       for (Word& word : attrs.words()) launch.words.push_back(std::move(word));
       launch.groups = Size::Of(CeilDiv(part.rows, rows));
@@ -119,7 +138,8 @@ void LinearLaunches::Tiles(const sdk::Value& w, uint32_t bias, const Arg& y, uin
                       {"BN", bn},
                       {"WHOLE_UNITS", layout.cols % layout.format->unit_elems == 0},
                       {"HAS_BIAS", has_bias}}};
-    launch.args = XThen({Arg::Weights(w.index, p), Arg::Weights(w.index, p), Arg::In(has_bias ? bias : x_.index), y});
+    launch.args = XThen(many_x_args_,
+                        {Arg::Weights(w.index, p), Arg::Weights(w.index, p), Arg::In(has_bias ? bias : x_.index), y});
     launch.words = Words(layout, part);
     launch.groups = Size::Of(CeilDiv(part.rows, bm));
     launch.layers = n_.DividedBy(bn);

@@ -34,16 +34,16 @@ class LinearLaunches {
   void Many(const sdk::Value& w, uint32_t bias, const Arg& y) const;
   void Tiles(const sdk::Value& w, uint32_t bias, const Arg& y, uint32_t bm, uint32_t bn, Condition when) const;
 
-  // Of the kernels: their names, their first buffers and their first parameters.
+  // Of the kernels: their names, their buffers and their first parameters.
   std::string Kernel(std::string_view shape, const sdk::Value& w) const;
-  std::vector<Arg> XThen(std::vector<Arg> others) const;
+  static std::vector<Arg> XThen(const std::vector<Arg>& x, std::vector<Arg> others);
   std::vector<Word> Words(const WeightLayout& layout, const WeightLayout::Part& part) const;
 
   LaunchBuilder& builder_;
   sdk::Value x_;
-  bool int8_;
-  std::vector<Arg> x_args_;
-  Size n_;  // rows of x
+  bool int8_, f16_;
+  std::vector<Arg> x_args_, many_x_args_;  // in Few and in Many
+  Size n_;                                 // rows of x
 };
 
 }  // namespace concord::gpu

@@ -64,7 +64,8 @@ struct EngineOptions {
 };
 
 struct LoadOptions {
-  // Where it runs, as `run-model devices` lists them; empty: {"cpu"}. An op that its device refuses runs on the first of
+  // Where it runs, as `run-model devices` lists them; "auto" is the CPU and every device that is not software on its
+  // cores; empty: {"cpu"}. An op that its device refuses runs on the first of
   // the others that takes it, which the log, the plan and EngineStats say; with one device it is an error.
   std::vector<std::string> devices;
   // Which part of the model runs where: "layers 0-7=vulkan:0; output=cpu; *=opencl:0". A rule is WHAT=DEVICE, WHAT being

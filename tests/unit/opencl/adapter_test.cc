@@ -100,6 +100,7 @@ TEST_F(AdapterTest, ADeviceOfTheBaselineIsUsed) {
   EXPECT_EQ(adapter.limits.max_workgroup, 256u);
   EXPECT_EQ(adapter.max_allocation_bytes, uint64_t{2} << 30);
   EXPECT_FALSE(adapter.has_subgroups());
+  EXPECT_EQ(adapter.kernel_features(), gpu::kFp16);
 }
 
 TEST_F(AdapterTest, SubgroupsComeByExtensionInVersion2AndByLanguageInVersion3) {

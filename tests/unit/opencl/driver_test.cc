@@ -10,6 +10,8 @@
 #include <string>
 #include <vector>
 
+#include "tests/unit/gpu/op_chain.h"
+
 namespace concord::opencl {
 namespace {
 
@@ -19,7 +21,8 @@ using ::testing::SizeIs;
 // The functions of the machine's OpenCL, some of which a test has replaced, and what they have seen.
 struct Seen {
   Api real;
-  int buffers = 0, sources = 0;  // living memory objects; programs made from source
+  int buffers = 0, sources = 0;   // living memory objects; programs made from source
+  int waits = 0, lost_after = 0;  // since the device was to be lost, and how many it still answers
 };
 Seen* seen = nullptr;
 
@@ -42,7 +45,7 @@ cl_int CL_API_CALL NoMemory(cl_command_queue, cl_mem, const void*, size_t, size_
 }
 cl_int CL_API_CALL Lost(cl_uint n, const cl_event* events) {
   (void)seen->real.clWaitForEvents(n, events);
-  return CL_OUT_OF_RESOURCES;
+  return ++seen->waits > seen->lost_after ? CL_OUT_OF_RESOURCES : CL_SUCCESS;
 }
 cl_program CL_API_CALL Foreign(cl_context, cl_uint, const cl_device_id*, const size_t*, const unsigned char**, cl_int*,
                                cl_int* result) {
@@ -63,12 +66,6 @@ class DriverTest : public ::testing::Test {
     ASSERT_NE(mkdtemp(folder.data()), nullptr);
     cache_ = folder;
     setenv("CONCORD_CACHE_DIR", cache_.c_str(), 1);
-    host_api_.struct_size = sizeof(host_api_);
-    host_api_.user = &logs_;
-    host_api_.log = [](void* user, int32_t level, concord_string text) {
-      if (level >= CONCORD_LOG_WARNING) static_cast<std::vector<std::string>*>(user)->emplace_back(sdk::FromC(text));
-    };
-    host_ = std::make_unique<sdk::Host>(&host_api_);
     sdk::Result<std::unique_ptr<Api>> api = Api::Create(host_.get());
     if (!api.ok())
       GTEST_SKIP() << "no OpenCL loader with a driver (ocl-icd, pocl-opencl-icd): " << api.status().message;
@@ -114,9 +111,7 @@ class DriverTest : public ::testing::Test {
 
   Seen seen_;
   std::string cache_;
-  std::vector<std::string> logs_;
-  concord_host_api host_api_{};
-  std::unique_ptr<sdk::Host> host_;
+  gpu::TestHost host_;
   std::unique_ptr<Api> api_;
   Adapter adapter_;
 };
@@ -161,6 +156,44 @@ TEST_F(DriverTest, DeviceLostIsAnErrorOfTheTicket) {
   EXPECT_THAT(status.message, HasSubstr("open it again"));
 }
 
+TEST_F(DriverTest, ALostDeviceNamesTheOpsThatItMayHaveBeenLostIn) {
+  sdk::AsyncScheduler scheduler;
+  gpu::Device device(host_.get(), &scheduler, Open());
+  gpu::OpChain chain(&device, 100);
+  ASSERT_TRUE(chain.FillX(1).ok());
+  seen_.lost_after = 1;
+  api_->clWaitForEvents = Lost;
+  const sdk::Status status = chain.Run();
+  EXPECT_EQ(status.code, CONCORD_UNAVAILABLE);
+  EXPECT_THAT(status.message, HasSubstr("in ops 64 (scale, layers.64) to 99 (scale, layers.99)"));
+  EXPECT_LT(status.message.size(), sizeof(concord_error{}.message));
+  api_->clWaitForEvents = seen_.real.clWaitForEvents;
+  ASSERT_TRUE(chain.Run().ok() && chain.CopyY().ok());
+  EXPECT_EQ(chain.Y(), 1.0f);
+}
+
+TEST_F(DriverTest, WhenOpsAreCheckedALostDeviceNamesTheOp) {
+  setenv("CONCORD_GPU_CHECK", "ops", 1);
+  sdk::AsyncScheduler scheduler;
+  gpu::Device device(host_.get(), &scheduler, Open());
+  unsetenv("CONCORD_GPU_CHECK");
+  gpu::OpChain chain(&device, 21);
+  ASSERT_TRUE(chain.FillX(1).ok());
+  seen_.lost_after = 13;
+  api_->clWaitForEvents = Lost;
+  EXPECT_EQ(chain.Run().op_index, 13u);
+  api_->clWaitForEvents = seen_.real.clWaitForEvents;
+  ASSERT_TRUE(chain.Run().ok() && chain.CopyY().ok());
+  EXPECT_EQ(chain.Y(), 2.0f);
+}
+
+TEST_F(DriverTest, WhatTheDeviceDidCanBeTraced) {
+  sdk::AsyncScheduler scheduler;
+  gpu::Device device(host_.get(), &scheduler, Open());
+  gpu::OpChain chain(&device, 150);
+  gpu::ExpectTrace(&device, *host_.get(), &chain);
+}
+
 TEST_F(DriverTest, AKernelIsRestoredFromDiskAndAForeignBinaryIsCompiledAnew) {
   ASSERT_TRUE(Open()->GetKernel(Norm(), 6, 4).ok());
   EXPECT_EQ(seen_.sources, 1);
@@ -169,7 +202,7 @@ TEST_F(DriverTest, AKernelIsRestoredFromDiskAndAForeignBinaryIsCompiledAnew) {
   api_->clCreateProgramWithBinary = Foreign;
   ASSERT_TRUE(Open()->GetKernel(Norm(), 6, 4).ok());
   EXPECT_EQ(seen_.sources, 2);
-  EXPECT_THAT(logs_, SizeIs(0));
+  EXPECT_THAT(host_.warnings(), SizeIs(0));
 }
 
 TEST_F(DriverTest, ARefusedVariantIsSaidOnceAndTheNextIsUsed) {
@@ -179,11 +212,11 @@ TEST_F(DriverTest, ARefusedVariantIsSaidOnceAndTheNextIsUsed) {
   std::unique_ptr<OpenClDriver> driver = Open();
   ASSERT_TRUE(driver->GetKernel(Norm(), 6, 4).ok());
   ASSERT_TRUE(driver->GetKernel(Norm(), 6, 4).ok());
-  ASSERT_THAT(logs_, SizeIs(1));
-  EXPECT_THAT(logs_[0], HasSubstr("refuses kernel norm"));
+  ASSERT_THAT(host_.warnings(), SizeIs(1));
+  EXPECT_THAT(host_.warnings()[0], HasSubstr("refuses kernel norm"));
   // One that does not reduce has no such variant, and nothing to say.
   ASSERT_TRUE(driver->GetKernel({"take_rows", {{"WG", 32}}}, 3, 3).ok());
-  EXPECT_THAT(logs_, SizeIs(1));
+  EXPECT_THAT(host_.warnings(), SizeIs(1));
 }
 
 TEST_F(DriverTest, AKernelThatNoVariantMakesSaysWhatTheCompilerSays) {
