@@ -19,15 +19,17 @@ inline uint64_t Hash(std::string_view bytes, uint64_t seed = 0xcbf29ce484222325u
   return seed;
 }
 
-// Files that may be lost at any time (compiled kernels), below $CONCORD_CACHE_DIR, else $XDG_CACHE_HOME/concord, else
-// ~/.cache/concord; nowhere when none of these is set. Whatever is cut short, of another key or not ours reads as
-// absent; a file that is being written by two processes ends as one of the two. Threads: any.
+// Files that may be lost at any time (compiled kernels), in the folder kernels below $CONCORD_CACHE_DIR, else
+// $XDG_CACHE_HOME/concord, else ~/.cache/concord; nowhere when none of these is set. The host lists and removes them
+// (runtime/base/cache_folder.h): it knows them by a name like "cpu-0123456789abcdef.kernels". Whatever is cut short, of
+// another key or not ours reads as absent; a file that is being written by two processes ends as one of the two.
+// Threads: any.
 class DiskCache {
  public:
   // `name` is the file's; `key` says what the contents belong to (device, driver, plugin): another key reads as absent.
   DiskCache(std::string_view name, std::string_view key) : key_(key) {
     const std::filesystem::path folder = Folder();
-    if (!folder.empty()) path_ = folder / std::string(name);
+    if (!folder.empty()) path_ = folder / "kernels" / std::string(name);
   }
 
   // Empty when there is nothing of use.

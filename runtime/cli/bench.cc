@@ -11,7 +11,10 @@
 #include "runtime/cli/model_options.h"
 #include "runtime/cts/copy_probe.h"
 #include "runtime/exec/capacities.h"
+#include "runtime/exec/device_models.h"
 #include "runtime/exec/loaded_model.h"
+#include "runtime/exec/probe.h"
+#include "runtime/exec/step_time.h"
 #include "runtime/graph/cost.h"
 #include "runtime/models/model.h"
 
@@ -163,6 +166,28 @@ class Bench : public Command {
       if (n_prefill_ > 0) ops_per_prefill_token_ += prefill.total.flops / static_cast<double>(batch_ * n_prefill_);
       bytes_per_decode_step_ += decode.total.weight_bytes + decode.total.state_bytes;
     }
+    return no_machine_ ? absl::OkStatus() : Predict(loaded);
+  }
+
+  // What the figures of the devices promise for the same.
+  absl::Status Predict(const exec::LoadedModel& loaded) {
+    const absl::StatusOr<std::vector<graph::DeviceModel>> models = exec::MeasuredModels(loaded.devices());
+    if (!models.ok()) return DeviceError(models.status().message());
+    exec::StepSizes sizes = {.tokens = batch_,
+                             .seqs = batch_,
+                             .outputs = batch_,
+                             .kv_len = 1 + n_decode_ / 2,
+                             .max_tokens = model_.batch_tokens,
+                             .context = model_.context};
+    CONCORD_ASSIGN_OR_RETURN(const exec::StepPrediction decode,
+                             exec::PredictStep(loaded.parts(), loaded.devices(), *models, sizes));
+    predicted_decode_ = static_cast<double>(batch_) / (exec::kEngineSeconds + decode.seconds);
+    if (n_prefill_ == 0) return absl::OkStatus();
+    sizes.tokens = batch_ * n_prefill_;
+    sizes.kv_len = std::max<int64_t>(1, n_prefill_ / 2);
+    CONCORD_ASSIGN_OR_RETURN(const exec::StepPrediction prefill,
+                             exec::PredictStep(loaded.parts(), loaded.devices(), *models, sizes));
+    predicted_prefill_ = static_cast<double>(sizes.tokens) / (exec::kEngineSeconds + prefill.seconds);
     return absl::OkStatus();
   }
 
@@ -180,17 +205,17 @@ class Bench : public Command {
   std::string AsText(const Model& model) const {
     std::string out = absl::StrFormat("%s on %s, batch %d, %d repetitions\n\n", model.info().name, model.info().device,
                                       batch_, repeat_);
-    Table table({"", ">tokens", ">tok/s", ">min", ">max", ">rate", ">of the machine"});
-    const auto number = [](double x) { return absl::StrFormat("%.1f", x); };
+    Table table({"", ">tokens", ">tok/s", ">min", ">max", ">predicted", ">rate", ">of the machine"});
+    const auto number = [](double x) { return x > 0 ? absl::StrFormat("%.1f", x) : "-"; };
     if (n_prefill_ > 0) {
       table.Row({"prefill", std::to_string(n_prefill_), number(prefill_speeds_.median()), number(prefill_speeds_.min()),
-                 number(prefill_speeds_.max()), absl::StrFormat("%.0f GOPS", prefill_ops() / 1e9),
-                 Share(prefill_ops(), limits_.int8_ops_per_second)});
+                 number(prefill_speeds_.max()), number(predicted_prefill_),
+                 absl::StrFormat("%.0f GOPS", prefill_ops() / 1e9), Share(prefill_ops(), limits_.int8_ops_per_second)});
     }
     if (n_decode_ > 0) {
       table.Row({"decode", std::to_string(n_decode_), number(decode_speeds_.median()), number(decode_speeds_.min()),
-                 number(decode_speeds_.max()), absl::StrFormat("%.1f GB/s", decode_bytes() / 1e9),
-                 Share(decode_bytes(), bytes_per_second_limit())});
+                 number(decode_speeds_.max()), number(predicted_decode_),
+                 absl::StrFormat("%.1f GB/s", decode_bytes() / 1e9), Share(decode_bytes(), bytes_per_second_limit())});
     }
     out += table.ToString();
     if (limits_.threads > 0) {
@@ -229,12 +254,14 @@ class Bench : public Command {
     if (n_prefill_ > 0) {
       json["prefill"] = SpeedJson(n_prefill_, prefill_speeds_);
       json["prefill"]["ops_per_s"] = prefill_ops();
+      if (predicted_prefill_ > 0) json["prefill"]["predicted_tokens_per_s"] = predicted_prefill_;
       if (limits_.int8_ops_per_second > 0)
         json["prefill"]["share_of_int8_peak"] = prefill_ops() / limits_.int8_ops_per_second;
     }
     if (n_decode_ > 0) {
       json["decode"] = SpeedJson(n_decode_, decode_speeds_);
       json["decode"]["bytes_per_s"] = decode_bytes();
+      if (predicted_decode_ > 0) json["decode"]["predicted_tokens_per_s"] = predicted_decode_;
       if (limits_.threads > 0)
         json["decode"]["share_of_read_bandwidth"] = decode_bytes() / limits_.read_bytes_per_second;
       if (copy_bytes_per_second_ > 0)
@@ -262,6 +289,7 @@ class Bench : public Command {
   double copy_bytes_per_second_ = 0;  // of any other device
   Speeds prefill_speeds_, decode_speeds_;
   double ops_per_prefill_token_ = 0, bytes_per_decode_step_ = 0;
+  double predicted_prefill_ = 0, predicted_decode_ = 0;  // tokens a second; 0: not predicted
 };
 
 }  // namespace

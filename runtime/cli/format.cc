@@ -3,12 +3,20 @@
 #include <algorithm>
 
 #include "absl/strings/str_join.h"
+#include "absl/time/clock.h"
 #include "runtime/base/scaled_text.h"
 #include "runtime/cli/text_width.h"
 
 namespace concord::cli {
 std::string Bytes(double bytes) { return BytesText(bytes); }
 std::string Count(double count) { return ScaledText(count, 1000, {"", " K", " M", " B", " T"}); }
+std::string Ago(int64_t then_s) {
+  const int64_t seconds = std::max<int64_t>(0, absl::ToUnixSeconds(absl::Now()) - then_s);
+  if (seconds < 60) return absl::StrCat(seconds, " s ago");
+  if (seconds < 3600) return absl::StrCat(seconds / 60, " min ago");
+  if (seconds < 48 * 3600) return absl::StrCat(seconds / 3600, " h ago");
+  return absl::StrCat(seconds / (24 * 3600), " days ago");
+}
 std::string Join(const std::vector<std::string>& words, absl::string_view separator) {
   return absl::StrJoin(words, separator);
 }

@@ -13,6 +13,7 @@ using Json = nlohmann::ordered_json;
 
 std::string Bytes(double bytes);  // "1.23 GiB"
 std::string Count(double count);  // "1.24 B", "135 M"
+std::string Ago(int64_t then_s);  // "3 min ago", of seconds since 1970
 std::string Join(const std::vector<std::string>& words, absl::string_view separator);
 
 // JSON with two spaces and a newline; bytes that are no UTF-8 become U+FFFD, so that it always parses.

@@ -23,6 +23,18 @@ constexpr Phrase kPhrases[] = {
     {"a model of a real shape, no download", "与真实模型同规格的随机模型，无需下载"},
     {"shorter, for a program", "缩短测量时间，结果供程序读取"},
 
+    // cache
+    {"List or clear what is kept on disk: compiled kernels, measured devices",
+     "列出或清除磁盘缓存：已编译的内核、设备实测数据"},
+    {"The folder is CONCORD_CACHE_DIR, else concord in XDG_CACHE_HOME, else ~/.cache/concord. All of it is made "
+     "again when it is missed. Beyond CONCORD_CACHE_MAX_BYTES (4 GiB) what was not used for longest is removed.",
+     "缓存目录为 CONCORD_CACHE_DIR；未设置时为 XDG_CACHE_HOME 下的 concord，再否则为 ~/.cache/concord。"
+     "缓存内容缺失时会自动重新生成。总量超过 CONCORD_CACHE_MAX_BYTES（默认 4 GiB）时，删除最久未用的文件。"},
+    {"list: what is kept; clear: remove it", "list：列出缓存内容；clear：清除"},
+    {"only files of this kind", "只处理此类文件"},
+    {"what is kept, where, and how much it is", "缓存了什么、在哪里、占用多少"},
+    {"devices are measured anew", "清除后设备会重新实测"},
+
     // cts
     {"Prove a backend plugin: every op, whole tiny models, memory, queues and faults",
      "后端插件一致性测试：所有算子、完整的微型模型、内存、队列与故障"},
@@ -65,6 +77,8 @@ constexpr Phrase kPhrases[] = {
     // doctor
     {"Say what was found on this machine, what was not, and why", "检查本机：找到了什么，缺少什么，原因何在"},
     {"look at this backend plugin as well; may be repeated", "同时检查此后端插件；可多次使用"},
+    {"do not measure devices that were not measured yet: two seconds each",
+     "不实测尚未测量过的设备（每个设备约需两秒）"},
     {"what was found, what was not, and why", "找到了什么，缺少什么，原因何在"},
     {"to put into a bug report", "便于附在问题报告中"},
 
@@ -124,14 +138,17 @@ constexpr Phrase kPhrases[] = {
 
     // plan
     {"Say what running a model takes, before any weight is read", "在读取权重之前，估算运行模型所需的资源"},
-    {"The graph is built, fused and compiled for the device, and asked for every size. Weights that the CPU uses where "
-     "they lie in the file need no memory of the process's own, so they may exceed what is free.",
-     "针对目标设备构建、融合并编译计算图，再逐项求出大小。CPU "
+    {"The graph is built, placed, fused and compiled for the devices, and asked for every size; times come from a "
+     "two-second measurement of each device, which is kept. Weights that the CPU uses where they lie in the file need "
+     "no "
+     "memory of the process's own, so they may exceed what is free.",
+     "构建计算图，分配到各设备，融合并编译，再逐项求出大小；时间来自对每个设备约两秒的测量，结果会保存下来。CPU "
      "直接使用文件映射中的权重，不占用进程自身的内存，因此权重可以超过空闲内存。"},
     {"requests at once, each with a full context", "同时处理的请求数，每个请求占满上下文"},
     {"also where every intermediate value lies", "同时列出每个中间结果的存放位置"},
     {"whether that fits in this machine's memory", "判断本机内存是否足够"},
     {"a model that you do not have yet", "尚未下载的模型"},
+    {"how two devices would share it, and how fast", "两个设备如何分担，以及有多快"},
 
     // quantize
     {"Make a smaller file of a model by storing its weights in fewer bits", "量化：用更少的比特存储权重，缩小模型文件"},

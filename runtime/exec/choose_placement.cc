@@ -102,11 +102,10 @@ class Measure {
                         SplitProblem::Device* device) {
     const graph::Graph& graph = part.module.main;
     const graph::DeviceModel& model = models_[part.device_index];
-    (void)reads;
     CONCORD_ASSIGN_OR_RETURN(const graph::GraphCost cost, graph::ComputeCost(graph, symbols_, wanted_.step.kv_len));
     for (size_t n = 0; n < graph.nodes.size(); ++n) {
       const size_t unit = UnitIndex(unit_of[n], layers_);
-      device->seconds[unit] += model.Seconds(graph, graph.nodes[n], part.arithmetic[n], cost.nodes[n]);
+      device->seconds[unit] += model.Seconds(graph, graph.nodes[n], part.arithmetic[n], cost.nodes[n], reads);
       for (const graph::ValueId id : graph.nodes[n].inputs) {
         if (id != graph::kNoValue) CONCORD_RETURN_IF_ERROR(AddBytes(graph.value(id), unit, model, device));
       }

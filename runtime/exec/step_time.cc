@@ -50,10 +50,7 @@ class PieceTime {
     const graph::DeviceModel& model = models_[part.device_index];
     const graph::Graph& graph = part.module.main;
     CONCORD_ASSIGN_OR_RETURN(const graph::GraphCost cost, graph::ComputeCost(graph, symbols_, kv_len_));
-    double seconds = model.submission_seconds;
-    for (size_t n = 0; n < graph.nodes.size(); ++n) {
-      seconds += model.Seconds(graph, graph.nodes[n], part.arithmetic[n], cost.nodes[n]);
-    }
+    const double seconds = model.StepSeconds(graph, part.arithmetic, cost);
     prediction->cost += cost.total;
     prediction->part_seconds.push_back(seconds);
     busy_[part.device_index] += seconds;

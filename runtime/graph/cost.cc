@@ -45,14 +45,18 @@ double WeightBytes(const Node& node, ValueId weight, const Sizes& sizes) {
   return sizes.bytes[weight] / static_cast<double>(dims[0]) * rows;
 }
 
-// Bytes of one element of the states that a node touches; ops count their elements (ops::Cost), for they see no types.
-double StateElemBytes(const Graph& graph, const Node& node) {
+// The first state that a node touches. Ops count the elements of states (ops::Cost), for they see no types.
+ValueId StateOf(const Graph& graph, const Node& node) {
   for (ValueId id : node.inputs) {
-    if (id == kNoValue || graph.values[id].role != Role::kState) continue;
-    const packing::Packing& packing = *graph.values[id].type.packing;
-    return static_cast<double>(packing.block_bytes) / packing.block_elems;
+    if (id != kNoValue && graph.values[id].role == Role::kState) return id;
   }
-  return 0;
+  return kNoValue;
+}
+
+double StateElemBytes(const Graph& graph, ValueId state) {
+  if (state == kNoValue) return 0;
+  const packing::Packing& packing = *graph.values[state].type.packing;
+  return static_cast<double>(packing.block_bytes) / packing.block_elems;
 }
 
 NodeCost CostOf(const Graph& graph, const Node& node, const Sizes& sizes, int64_t kv_len) {
@@ -64,8 +68,12 @@ NodeCost CostOf(const Graph& graph, const Node& node, const Sizes& sizes, int64_
     return at >= 0 && at < static_cast<int>(dims.size()) ? dims[at] : 1;
   };
   const ops::Cost op = node.op->cost(node.op->Complete(node.attrs), {dim, kv_len});
-  const double state_elem = StateElemBytes(graph, node);
+  const ValueId state_read = StateOf(graph, node);
+  const double state_elem = StateElemBytes(graph, state_read);
   NodeCost cost{.flops = op.flops, .state_bytes = op.state_bytes * state_elem};
+  if (state_read != kNoValue && !sizes.dims[state_read].empty()) {
+    cost.state_rows = op.state_bytes / static_cast<double>(std::max<int64_t>(1, sizes.dims[state_read].back()));
+  }
   bool writes_state = false;
   for (ValueId id : node.outputs) {
     const bool state = graph.values[id].role == Role::kState;
@@ -94,6 +102,7 @@ NodeCost& NodeCost::operator+=(const NodeCost& o) {
   weight_bytes += o.weight_bytes;
   state_bytes += o.state_bytes;
   activation_bytes += o.activation_bytes;
+  state_rows += o.state_rows;
   return *this;
 }
 

@@ -13,6 +13,7 @@ struct NodeCost {
   double weight_bytes = 0;      // weights read; of a table that is looked up, the rows that are
   double state_bytes = 0;       // states read for the tokens that are visible, and written for the new ones
   double activation_bytes = 0;  // other inputs and outputs
+  double state_rows = 0;        // of the states read: a key or a value of one head is one
 
   double bytes() const { return weight_bytes + state_bytes + activation_bytes; }
   NodeCost& operator+=(const NodeCost& o);

@@ -1,8 +1,10 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <map>
 #include <string>
+#include <vector>
 
 #include "absl/strings/string_view.h"
 #include "runtime/graph/cost.h"
@@ -14,6 +16,8 @@ namespace concord::graph {
 struct Rate {
   double bytes_per_second = 0;  // 0: infinitely fast
   double flops_per_second = 0;
+  double rows_per_second = 0;          // of states: short rows take as long as somewhat longer ones
+  double cached_bytes_per_second = 0;  // while all that a step reads stays in the device's cache; 0: no faster then
 
   bool operator==(const Rate&) const = default;
 };
@@ -22,8 +26,11 @@ struct Rate {
 struct DeviceModel {
   std::string id;  // "vulkan:0"
   // By kind of work, "" for all that has no own: "linear", "linear/q4_k", "linear/q4_k/int8/32", "attention/f16". The
-  // packing is that of the weight, or of the state; the longest key that fits counts.
+  // packing is that of the weight, or of the state; the longest key that fits counts. Of a packing that has none, that
+  // of the packing with the nearest size counts, in the same arithmetic if there is one. A fused op is of the kind of
+  // its first part.
   std::map<std::string, Rate> rates;
+  double cache_bytes = 0;            // what a step may read so that the next finds it in the device's cache; 0: nothing
   double op_seconds = 0;             // of each op beside its work: launching, waking threads
   double submission_seconds = 0;     // of each program that runs: submitting it and waiting for it
   double copy_seconds = 0;           // of each copy between the device and the host beside its bytes
@@ -35,8 +42,12 @@ struct DeviceModel {
   bool async = false;                // work goes on while the host does something else
 
   const Rate& RateOf(absl::string_view op, absl::string_view packing, absl::string_view arithmetic) const;
-  // How long the node takes that has this cost. `arithmetic`: "f32", "int8/32".
-  double Seconds(const Graph& graph, const Node& node, absl::string_view arithmetic, const NodeCost& cost) const;
+  // How long the node takes that has this cost. `arithmetic`: "f32", "int8/32". `step_bytes`: weights and states that
+  // the whole step reads on this device.
+  double Seconds(const Graph& graph, const Node& node, absl::string_view arithmetic, const NodeCost& cost,
+                 double step_bytes = std::numeric_limits<double>::infinity()) const;
+  // How long a step takes that runs the whole graph here. `arithmetic` is by node.
+  double StepSeconds(const Graph& graph, const std::vector<std::string>& arithmetic, const GraphCost& cost) const;
   double CopySeconds(double bytes) const;
 
   bool operator==(const DeviceModel&) const = default;

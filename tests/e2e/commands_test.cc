@@ -13,8 +13,23 @@ namespace {
 using nlohmann::json;
 using testing::HasSubstr;
 
-constexpr const char* kCommands[] = {"bench",   "devices",    "doctor", "export-graph", "generate",
-                                     "inspect", "perplexity", "plan",   "quantize",     "tokenize"};
+constexpr const char* kCommands[] = {"bench",   "cache",      "devices", "doctor",   "export-graph", "generate",
+                                     "inspect", "perplexity", "plan",    "quantize", "tokenize"};
+
+// Another cache folder while it lives: a path, or a name in the scratch folder.
+class ScopedCache {
+ public:
+  explicit ScopedCache(const std::string& where)
+      : before_(std::getenv("CONCORD_CACHE_DIR") == nullptr ? "" : std::getenv("CONCORD_CACHE_DIR")) {
+    ::setenv("CONCORD_CACHE_DIR", (where[0] == '/' ? where : Scratch(where)).c_str(), 1);
+  }
+  ~ScopedCache() { ::setenv("CONCORD_CACHE_DIR", before_.c_str(), 1); }
+  ScopedCache(const ScopedCache&) = delete;
+  ScopedCache& operator=(const ScopedCache&) = delete;
+
+ private:
+  std::string before_;
+};
 
 Outcome Succeed(const std::vector<std::string>& args, const std::string& input = "") {
   Outcome run = RunModel(args, input);
@@ -115,11 +130,49 @@ TEST(Devices, TheCpuIsThere) {
 }
 
 TEST(Doctor, AlwaysAnswers) {
-  EXPECT_THAT(Succeed({"doctor"}).out, HasSubstr("cpu:0"));
+  const std::string text = Succeed({"doctor"}).out;
+  EXPECT_THAT(text, HasSubstr("cpu:0"));
+  EXPECT_THAT(text, HasSubstr("each op in it"));
+  for (size_t at = 0; at < text.size(); at = text.find('\n', at) + 1) {
+    EXPECT_LE(text.find('\n', at) - at, 104u) << text.substr(at, 110);  // bytes: some letters take two
+  }
   const json report = SucceedJson({"doctor", "--plugin", "./none.so"});
   EXPECT_GE(report["cpu"]["threads"].get<int>(), 1);
   EXPECT_GT(report["memory"]["total_bytes"].get<double>(), 1e8);
   EXPECT_EQ(report["problems"][0]["plugin"], "./none.so");
+  EXPECT_GT(report["devices"][0]["probe"]["rates"]["linear/q4_k/int8/32"]["bytes_per_second"].get<double>(), 1e6);
+  EXPECT_GE(report["cache"]["files"].get<int>(), 1);
+}
+
+TEST(Doctor, MeasuresNothingUnasked) {
+  const ScopedCache cache("unasked");
+  const json report = SucceedJson({"doctor", "--no-probe"});
+  EXPECT_TRUE(report["devices"][0]["probe"].is_null());
+  EXPECT_EQ(report["cache"]["files"], 0);
+}
+
+TEST(Cache, ListsAndClears) {
+  const ScopedCache cache("listed");
+  EXPECT_THAT(Succeed({"cache", "list"}).out, HasSubstr("0 files"));
+  Succeed({"bench", "--prefill", "0", "--decode", "4", "--repeat", "1"});
+  const json list = SucceedJson({"cache", "list"});
+  ASSERT_EQ(list["files"].size(), 1u);
+  EXPECT_EQ(list["files"][0]["kind"], "probes");
+  EXPECT_EQ(list["files"][0]["of"], "cpu:0");
+  EXPECT_EQ(list["total_bytes"], list["files"][0]["size_bytes"]);
+  EXPECT_EQ(SucceedJson({"cache", "clear", "--kind", "kernels"})["removed"].size(), 0u);
+  EXPECT_THAT(Succeed({"cache", "clear"}).out, HasSubstr("removed 1 file"));
+  EXPECT_EQ(SucceedJson({"cache", "list"})["files"].size(), 0u);
+  EXPECT_EQ(RunModel({"cache", "burn"}).exit_code, 2);
+  EXPECT_EQ(RunModel({"cache"}).exit_code, 2);
+}
+
+TEST(Cache, IsNoConditionForAnything) {
+  ScopedCache cache("/proc/nowhere");
+  const Outcome bench = RunModel({"bench", "--prefill", "0", "--decode", "4", "--repeat", "1"});
+  EXPECT_EQ(bench.exit_code, 0) << bench.err;
+  EXPECT_EQ(RunModel({"doctor", "--no-probe"}).exit_code, 0);
+  EXPECT_EQ(RunModel({"cache", "list"}).exit_code, 0);
 }
 
 TEST(Plan, AddsUp) {

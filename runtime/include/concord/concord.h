@@ -68,8 +68,9 @@ struct LoadOptions {
   // cores; empty: {"cpu"}. An op that its device refuses runs on the first of
   // the others that takes it, which the log, the plan and EngineStats say; with one device it is an error.
   std::vector<std::string> devices;
-  // Which part of the model runs where: "layers 0-7=vulkan:0; output=cpu; *=opencl:0". A rule is WHAT=DEVICE, WHAT being
-  // "layers N", "layers N-M", "experts", "embed", "output" or "*"; the closest rule counts. Empty: chosen for you.
+  // Which part of the model runs where: "layers 0-7=vulkan:0; output=cpu; *=opencl:0". A rule is WHAT=DEVICE, WHAT
+  // being "layers N", "layers N-M", "experts", "embed", "output" or "*"; the closest rule counts. Empty: chosen for
+  // you.
   std::string place;
   // What a placement that is chosen for you makes fast: "latency", the decode steps of `expected_sequences` requests;
   // "throughput", their tokens altogether; "prompt", long prompts.
@@ -246,8 +247,8 @@ class Engine {
 };
 
 // What loading a model so and making an engine would take, and how fast it would be. Reads no weights; measures devices
-// that have not been measured on this machine before, which takes up to two seconds each. Errors as those of Model::Load;
-// a model that does not fit is no error here.
+// that have not been measured on this machine before, which takes up to two seconds each. Errors as those of
+// Model::Load; a model that does not fit is no error here.
 absl::StatusOr<Plan> MakePlan(const std::string& path, const LoadOptions& options = {},
                               const EngineOptions& engine = {});
 
