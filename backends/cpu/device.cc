@@ -32,16 +32,17 @@ uint64_t MachineMemoryBytes() {
 
 class CpuProgram final : public sdk::Program {
  public:
-  CpuProgram(const sdk::Host* host, const concord_program_desc& desc)
-      : host_(host), graph_(std::make_shared<const sdk::GraphCopy>(desc)) {}
+  CpuProgram(const sdk::Host* host, sdk::TraceSource* trace, const concord_program_desc& desc)
+      : host_(host), trace_(trace), graph_(std::make_shared<const sdk::GraphCopy>(desc)) {}
 
   sdk::Result<std::unique_ptr<sdk::Prepared>> Prepare(const concord_prepare_args& args,
                                                       concord_prepare_result* result) override {
-    return CpuPrepared::Make(host_, graph_, args, result);
+    return CpuPrepared::Make(host_, trace_, graph_, args, result);
   }
 
  private:
   const sdk::Host* host_;
+  sdk::TraceSource* trace_;
   std::shared_ptr<const sdk::GraphCopy> graph_;
 };
 
@@ -58,7 +59,7 @@ void CpuDevice::Describe(concord_device_info* out) {
 sdk::Support CpuDevice::QueryOp(const sdk::Op& op) { return Ops().Query(op); }
 
 sdk::Result<std::unique_ptr<sdk::Program>> CpuDevice::Compile(const concord_program_desc& desc) {
-  return std::unique_ptr<sdk::Program>(std::make_unique<CpuProgram>(&host(), desc));
+  return std::unique_ptr<sdk::Program>(std::make_unique<CpuProgram>(&host(), this, desc));
 }
 
 uint64_t CpuDevice::TotalMemory() const { return MachineMemoryBytes(); }

@@ -25,16 +25,17 @@ struct Range {
 
 }  // namespace
 
-CpuPrepared::CpuPrepared(const sdk::Host* host, std::shared_ptr<const sdk::GraphCopy> graph, sdk::HostBindings bindings)
-    : host_(host), graph_(std::move(graph)), bindings_(std::move(bindings)) {}
+CpuPrepared::CpuPrepared(const sdk::Host* host, sdk::TraceSource* trace, std::shared_ptr<const sdk::GraphCopy> graph,
+                         sdk::HostBindings bindings)
+    : host_(host), trace_(trace), graph_(std::move(graph)), bindings_(std::move(bindings)) {}
 
-sdk::Result<std::unique_ptr<sdk::Prepared>> CpuPrepared::Make(const sdk::Host* host,
+sdk::Result<std::unique_ptr<sdk::Prepared>> CpuPrepared::Make(const sdk::Host* host, sdk::TraceSource* trace,
                                                               std::shared_ptr<const sdk::GraphCopy> graph,
                                                               const concord_prepare_args& args,
                                                               concord_prepare_result* result) {
   sdk::Result<sdk::HostBindings> bindings = sdk::HostBindings::Make(graph->graph(), args);
   if (!bindings.ok()) return bindings.status();
-  std::unique_ptr<CpuPrepared> made(new CpuPrepared(host, std::move(graph), std::move(*bindings)));
+  std::unique_ptr<CpuPrepared> made(new CpuPrepared(host, trace, std::move(graph), std::move(*bindings)));
   sdk::Status status = made->Build();
   if (!status.ok()) return status;
   result->workspace_bytes = made->workspace_bytes_;
@@ -60,6 +61,7 @@ sdk::Status CpuPrepared::Build() {
   floats_ = builder.TakeFloats();
   PlanScratch(builder);
   runner_ = std::make_unique<StepRunner>(Order());
+  op_events_.reserve(graph.n_ops());
   values_.resize(graph.n_values());
   frame_.bindings = &bindings_;
   frame_.values = values_.data();
@@ -172,8 +174,26 @@ sdk::Status CpuPrepared::Execute(const sdk::Work& work) {
   frame_.scratch = bindings_.scratch();
   for (uint32_t v = 0; v < values_.size(); ++v) values_[v] = bindings_.data(v);
   for (const auto& [value, scratch] : unread_) values_[value] = frame_.Scratch<char>(scratch);
-  runner_->Run(*host_, frame_);
+  const bool traced = trace_->trace_enabled();
+  runner_->Run(*host_, frame_, traced);
+  if (traced) TraceOps();
   return sdk::Ok();
+}
+
+// An op is its own step and those before it that it was the first to need: together one event.
+void CpuPrepared::TraceOps() {
+  op_events_.clear();
+  for (size_t s = 0; s < steps_.size(); ++s) {
+    const StepRunner::Times& times = runner_->times(s);
+    if (times.end_ns == 0) continue;  // nothing to do
+    const uint32_t op = steps_[s].op_index;
+    if (op_events_.empty() || op_events_.back().op_index != op) {
+      op_events_.push_back(sdk::OpEvent(this, op, times.begin_ns, times.end_ns));
+    } else {
+      op_events_.back().end_ticks = times.end_ns;
+    }
+  }
+  trace_->AddTraceEvents(op_events_.data(), op_events_.size());
 }
 
 }  // namespace concord::cpu

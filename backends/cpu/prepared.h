@@ -14,7 +14,7 @@ namespace concord::cpu {
 // planned part of the workspace.
 class CpuPrepared final : public sdk::HostPrepared {
  public:
-  static sdk::Result<std::unique_ptr<sdk::Prepared>> Make(const sdk::Host* host,
+  static sdk::Result<std::unique_ptr<sdk::Prepared>> Make(const sdk::Host* host, sdk::TraceSource* trace,
                                                           std::shared_ptr<const sdk::GraphCopy> graph,
                                                           const concord_prepare_args& args,
                                                           concord_prepare_result* result);
@@ -23,15 +23,18 @@ class CpuPrepared final : public sdk::HostPrepared {
   sdk::Status Execute(const sdk::Work& work) override;
 
  private:
-  CpuPrepared(const sdk::Host* host, std::shared_ptr<const sdk::GraphCopy> graph, sdk::HostBindings bindings);
+  CpuPrepared(const sdk::Host* host, sdk::TraceSource* trace, std::shared_ptr<const sdk::GraphCopy> graph,
+              sdk::HostBindings bindings);
 
   sdk::Status Build();
   // Outputs that nobody reads have no place in the host's plan; they get scratch.
   void PlaceUnread(StepBuilder* builder);
   void PlanScratch(const StepBuilder& builder);
   std::vector<StepRunner::Item> Order() const;
+  void TraceOps();
 
   const sdk::Host* host_;
+  sdk::TraceSource* trace_;
   std::shared_ptr<const sdk::GraphCopy> graph_;
   sdk::HostBindings bindings_;
   std::vector<PlannedStep> steps_;
@@ -42,6 +45,7 @@ class CpuPrepared final : public sdk::HostPrepared {
   std::vector<char*> values_;
   Frame frame_;
   std::unique_ptr<StepRunner> runner_;
+  std::vector<concord_trace_event> op_events_;
 };
 
 }  // namespace concord::cpu

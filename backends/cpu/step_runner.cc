@@ -23,14 +23,16 @@ void Pause() {
 StepRunner::StepRunner(std::vector<Item> items)
     : items_(std::move(items)), progress_(std::make_unique<Progress[]>(items_.size())) {}
 
-void StepRunner::Run(const sdk::Host& host, const Frame& frame) {
+void StepRunner::Run(const sdk::Host& host, const Frame& frame, bool timed) {
   frame_ = &frame;
+  clock_ = timed ? &host : nullptr;
   uint32_t widest = 1;
   for (size_t i = 0; i < items_.size(); ++i) {
     Progress& progress = progress_[i];
     progress.tiles = static_cast<uint32_t>(items_[i].step->Tiles(frame));
     progress.next.store(0, std::memory_order_relaxed);
     progress.done.store(0, std::memory_order_relaxed);
+    progress.times = {};
     widest = std::max(widest, progress.tiles);
   }
   // Publishing the run orders the stores above before any helper's loads. A run of single tiles wakes nobody.
@@ -52,10 +54,14 @@ void StepRunner::Walk(uint32_t worker) {
     while (progress.next.load(std::memory_order_relaxed) < progress.tiles) {
       const uint32_t tile = progress.next.fetch_add(1, std::memory_order_relaxed);
       if (tile >= progress.tiles) break;
+      if (tile == 0 && clock_ != nullptr) progress.times.begin_ns = clock_->NowNs();
       items_[i].step->Run(*frame_, tile, worker);
       ++ran;
     }
+    // Read before the step counts as done, so that no step that waited for it seems to begin earlier.
+    const uint64_t end_ns = ran != 0 && clock_ != nullptr ? clock_->NowNs() : 0;
     if (ran != 0 && progress.done.fetch_add(ran, std::memory_order_acq_rel) + ran == progress.tiles) {
+      progress.times.end_ns = end_ns;
       progress.done.notify_all();
     }
   }

@@ -24,8 +24,14 @@ class StepRunner {
 
   explicit StepRunner(std::vector<Item> items);
 
-  // One caller at a time. Allocates nothing.
-  void Run(const sdk::Host& host, const Frame& frame);
+  // When an item's first tile was claimed and its last one finished; of an item without tiles, 0.
+  struct Times {
+    uint64_t begin_ns = 0, end_ns = 0;
+  };
+
+  // One caller at a time. Allocates nothing. `timed`: times() are those of this run.
+  void Run(const sdk::Host& host, const Frame& frame, bool timed);
+  const Times& times(size_t item) const { return progress_[item].times; }
 
  private:
   // One cache line a step, so that workers on different steps do not disturb each other.
@@ -33,6 +39,7 @@ class StepRunner {
     std::atomic<uint32_t> next{0};
     std::atomic<uint32_t> done{0};
     uint32_t tiles = 0;
+    Times times;
   };
 
   static void Work(void* self, uint32_t worker, int32_t numa_node);
@@ -42,6 +49,7 @@ class StepRunner {
   std::vector<Item> items_;
   std::unique_ptr<Progress[]> progress_;
   const Frame* frame_ = nullptr;
+  const sdk::Host* clock_ = nullptr;  // null: nobody asks for times
 };
 
 }  // namespace concord::cpu

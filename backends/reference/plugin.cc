@@ -15,7 +15,7 @@ class ReferenceDevice final : public sdk::HostDevice {
   }
   sdk::Support QueryOp(const sdk::Op& op) override { return reference::QueryOp(op); }
   sdk::Result<std::unique_ptr<sdk::Program>> Compile(const concord_program_desc& desc) override {
-    return std::unique_ptr<sdk::Program>(std::make_unique<ReferenceProgram>(desc));
+    return std::unique_ptr<sdk::Program>(std::make_unique<ReferenceProgram>(desc, nullptr, this));
   }
 };
 

@@ -38,8 +38,8 @@ struct Step {
 class ReferencePrepared final : public sdk::HostPrepared {
  public:
   ReferencePrepared(std::shared_ptr<const sdk::GraphCopy> graph, sdk::HostBindings bindings,
-                    std::shared_ptr<OpObserver> observer)
-      : graph_(std::move(graph)), bindings_(std::move(bindings)), observer_(std::move(observer)) {
+                    std::shared_ptr<OpObserver> observer, sdk::HostDevice* traced)
+      : graph_(std::move(graph)), bindings_(std::move(bindings)), observer_(std::move(observer)), traced_(traced) {
     const sdk::Graph& g = graph_->graph();
     for (uint32_t i = 0; i < g.n_ops(); ++i) {
       const sdk::Op op = g.op(i);
@@ -56,29 +56,38 @@ class ReferencePrepared final : public sdk::HostPrepared {
 
   sdk::Status Execute(const sdk::Work& work) override {
     bindings_.Begin(work);
-    for (const Step& step : steps_) {
-      ops::RefArgs args(*step.def, step.arithmetic);
-      for (size_t s = 0; s < step.inputs.size(); ++s) Set(step.def->inputs[s].name, step.inputs[s], &args);
-      std::vector<std::vector<std::byte>> unread;  // outputs that nobody reads have no place of their own
-      for (size_t s = 0; s < step.outputs.size(); ++s) {
-        const uint32_t v = step.outputs[s];
-        if (v == CONCORD_NONE) continue;
-        if (bindings_.data(v) == nullptr) {
-          const ops::TensorView sized = View(v, nullptr);
-          unread.emplace_back(sized.size_bytes());
-          args.Set(step.def->outputs[s].name, View(v, unread.back().data()));
-        } else {
-          Set(step.def->outputs[s].name, v, &args);
-        }
-      }
-      if (observer_ != nullptr) observer_->Before(args);
-      step.def->reference(step.attrs, args);
-      if (observer_ != nullptr) observer_->After(args);
+    const bool traced = traced_ != nullptr && traced_->trace_enabled();
+    for (uint32_t i = 0; i < steps_.size(); ++i) {
+      const uint64_t begin = traced ? traced_->TraceTicks() : 0;
+      Run(steps_[i]);
+      if (!traced) continue;
+      const concord_trace_event event = sdk::OpEvent(this, i, begin, traced_->TraceTicks());
+      traced_->AddTraceEvents(&event, 1);
     }
     return sdk::Ok();
   }
 
  private:
+  void Run(const Step& step) {
+    ops::RefArgs args(*step.def, step.arithmetic);
+    for (size_t s = 0; s < step.inputs.size(); ++s) Set(step.def->inputs[s].name, step.inputs[s], &args);
+    std::vector<std::vector<std::byte>> unread;  // outputs that nobody reads have no place of their own
+    for (size_t s = 0; s < step.outputs.size(); ++s) {
+      const uint32_t v = step.outputs[s];
+      if (v == CONCORD_NONE) continue;
+      if (bindings_.data(v) == nullptr) {
+        const ops::TensorView sized = View(v, nullptr);
+        unread.emplace_back(sized.size_bytes());
+        args.Set(step.def->outputs[s].name, View(v, unread.back().data()));
+      } else {
+        Set(step.def->outputs[s].name, v, &args);
+      }
+    }
+    if (observer_ != nullptr) observer_->Before(args);
+    step.def->reference(step.attrs, args);
+    if (observer_ != nullptr) observer_->After(args);
+  }
+
   ops::TensorView View(uint32_t value, void* data) const {
     const sdk::Value v = graph_->graph().value(value);
     std::vector<int64_t> dims;
@@ -94,6 +103,7 @@ class ReferencePrepared final : public sdk::HostPrepared {
   sdk::HostBindings bindings_;
   std::shared_ptr<OpObserver> observer_;  // may be null
   std::vector<Step> steps_;
+  sdk::HostDevice* traced_;
 };
 
 }  // namespace
@@ -146,7 +156,8 @@ sdk::Result<std::unique_ptr<sdk::Prepared>> ReferenceProgram::Prepare(const conc
   if (!bindings.ok()) return bindings.status();
   result->workspace_bytes = args.planned_bytes;
   result->workspace_align_bytes = 64;
-  return std::unique_ptr<sdk::Prepared>(std::make_unique<ReferencePrepared>(graph_, std::move(*bindings), observer_));
+  return std::unique_ptr<sdk::Prepared>(
+      std::make_unique<ReferencePrepared>(graph_, std::move(*bindings), observer_, traced_));
 }
 
 }  // namespace concord::reference

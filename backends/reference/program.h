@@ -27,14 +27,17 @@ class OpObserver {
 // A partition that is interpreted op by op in float64.
 class ReferenceProgram final : public sdk::Program {
  public:
-  explicit ReferenceProgram(const concord_program_desc& desc, std::shared_ptr<OpObserver> observer = nullptr)
-      : graph_(std::make_shared<sdk::GraphCopy>(desc)), observer_(std::move(observer)) {}
+  // `traced`: the device whose trace the ops stand in. Both may be null.
+  explicit ReferenceProgram(const concord_program_desc& desc, std::shared_ptr<OpObserver> observer = nullptr,
+                            sdk::HostDevice* traced = nullptr)
+      : graph_(std::make_shared<sdk::GraphCopy>(desc)), observer_(std::move(observer)), traced_(traced) {}
   sdk::Result<std::unique_ptr<sdk::Prepared>> Prepare(const concord_prepare_args& args,
                                                       concord_prepare_result* result) override;
 
  private:
   std::shared_ptr<const sdk::GraphCopy> graph_;
   std::shared_ptr<OpObserver> observer_;
+  sdk::HostDevice* traced_;
 };
 
 }  // namespace concord::reference

@@ -13,6 +13,7 @@
 #include "backends/sdk/objects.h"
 #include "backends/sdk/queue_calls.h"
 #include "backends/sdk/status.h"
+#include "backends/sdk/trace.h"
 #include "concord/plugin.h"
 
 // A device that computes on host threads over host memory: buffers, semaphores and the queue are done here; an author
@@ -155,7 +156,7 @@ class HostPrepared : public Prepared {
   virtual Status Execute(const Work& work) = 0;
 };
 
-class HostDevice : public Device, private WorkExecutor {
+class HostDevice : public Device, public TraceSource, private WorkExecutor {
  public:
   // Both outlive the device: they are the instance's.
   HostDevice(const Host* host, InlineScheduler* scheduler)
@@ -191,6 +192,14 @@ class HostDevice : public Device, private WorkExecutor {
 
   bool Busy() override { return queue_.Busy(); }
 
+  // The clock of what the device traces: the host's own.
+  virtual uint64_t TraceTicks() const { return host_->NowNs(); }
+  Status CalibrateTrace(concord_trace_clock* out) override {
+    out->host_ns = out->device_ticks = host_->NowNs();
+    out->ns_per_tick = 1;
+    return Ok();
+  }
+
  protected:
   // Before each piece of work, on the thread that executes it; an error fails the work's signals (a device that is
   // lost).
@@ -202,6 +211,22 @@ class HostDevice : public Device, private WorkExecutor {
 
  private:
   Status Execute(const Work& work) override {
+    if (!trace_enabled() || work.kind == Work::Kind::kBarrier) return ExecuteNow(work);
+    const uint64_t begin = TraceTicks();
+    Status status = ExecuteNow(work);
+    concord_trace_event event{begin, TraceTicks(), 0, nullptr, CONCORD_NONE, CONCORD_TRACE_SUBMISSION, 0, 0};
+    if (work.kind == Work::Kind::kSubmit) {
+      event.prepared = HandleOf(work.prepared);
+    } else {
+      const bool copy = work.kind == Work::Kind::kCopy;
+      event.kind = copy ? CONCORD_TRACE_COPY : CONCORD_TRACE_FILL;
+      event.bytes = copy ? work.copy.size_bytes : work.fill.size_bytes;
+    }
+    AddTraceEvents(&event, 1);
+    return status;
+  }
+
+  Status ExecuteNow(const Work& work) {
     Status status = BeforeExecute();
     if (!status.ok()) return status;
     switch (work.kind) {

@@ -2,11 +2,13 @@
 
 #include <cstdint>
 #include <memory>
+#include <string_view>
 
 #include "backends/sdk/host_device.h"
 #include "backends/sdk/inline_queue.h"
 #include "backends/sdk/objects.h"
 #include "backends/sdk/status.h"
+#include "backends/sdk/trace.h"
 #include "concord/plugin.h"
 
 namespace concord::sdk {
@@ -40,6 +42,8 @@ class HostInstance final : public Instance {
     DeviceClass::Describe(out);
     return Ok();
   }
+
+  const void* Extension(std::string_view name) override { return TraceExtension<DeviceClass>(name); }
 
   Result<std::unique_ptr<Device>> OpenDevice(uint32_t) override {
     return std::unique_ptr<Device>(std::make_unique<DeviceClass>(&host_, &scheduler_));

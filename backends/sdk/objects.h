@@ -184,6 +184,9 @@ inline Semaphore* ObjectOf(concord_semaphore* handle) { return reinterpret_cast<
 inline Constant* ObjectOf(concord_constant* handle) { return reinterpret_cast<Constant*>(handle); }
 inline Program* ObjectOf(concord_program* handle) { return reinterpret_cast<Program*>(handle); }
 inline Prepared* ObjectOf(concord_prepared* handle) { return reinterpret_cast<Prepared*>(handle); }
+inline concord_prepared* HandleOf(const Prepared* object) {
+  return reinterpret_cast<concord_prepared*>(const_cast<Prepared*>(object));
+}
 inline Device* ObjectOf(concord_device* handle) { return reinterpret_cast<Device*>(handle); }
 inline Instance* ObjectOf(concord_instance* handle) { return reinterpret_cast<Instance*>(handle); }
 

@@ -73,6 +73,11 @@ class TraceSource {
   uint64_t dropped_ = 0;
 };
 
+inline concord_trace_event OpEvent(const Prepared* prepared, uint32_t op_index, uint64_t begin_ticks,
+                                   uint64_t end_ticks) {
+  return {begin_ticks, end_ticks, 0, HandleOf(prepared), op_index, CONCORD_TRACE_OP, 0, 0};
+}
+
 namespace internal {
 
 template <typename DeviceClass>

@@ -49,12 +49,18 @@ class Bench : public Command {
     args.Value("--repeat", "N", &repeat_, "repetitions").AtLeast(1);
     args.Flag("--no-machine", &no_machine_, "do not measure the machine's limits");
     model_.Declare(args);
+    model_.trace.Declare(args);
     args.Example("run-model bench synthetic:llama-3.2-1b:q4_k_m", "a model of a real shape, no download");
     args.Example("run-model bench model.gguf --prefill 128 --decode 32 --repeat 3 --json", "shorter, for a program");
   }
 
   absl::Status Run(Console& console) override {
     CONCORD_RETURN_IF_ERROR(ChooseLengths());
+    return model_.trace.Around(console, [&] { return LoadAndMeasure(console); });
+  }
+
+ private:
+  absl::Status LoadAndMeasure(Console& console) {
     CONCORD_ASSIGN_OR_RETURN(const Model model, LoadModel(model_, console, batch_));
     if (!no_machine_) CONCORD_RETURN_IF_ERROR(MeasureLimits(model.impl()->loaded->device(), console));
     absl::StatusOr<Engine> engine = Engine::Create(model, model_.ToEngineOptions(batch_));
@@ -65,7 +71,6 @@ class Bench : public Command {
     return console.Print(AsText(model));
   }
 
- private:
   // Lengths that the user does not give are cut to what the model can hold.
   absl::Status ChooseLengths() {
     CONCORD_ASSIGN_OR_RETURN(const std::unique_ptr<loader::ModelSource> source,

@@ -70,16 +70,24 @@ class Generate : public Command {
     args.Flag("--no-bos", &no_bos_, "without the token that the model puts in front by itself");
     sampling_.Declare(args);
     model_.Declare(args);
+    model_.trace.Declare(args);
     args.Example("run-model", "the built-in model; on a terminal, a chat");
     args.Example("run-model model.gguf -p \"Once upon a time\" -n 100", "prints the prompt and what comes after it");
     args.Example("run-model ./Qwen3-0.6B --temperature 0 -f question.txt",
                  "a Hugging Face folder, always the same text");
+    args.Example("run-model model.gguf -p Hello --trace trace.json",
+                 "where the time went: open trace.json in ui.perfetto.dev");
     args.Example("echo \"The sea is\" | run-model model.gguf --json", "prompt from a pipe, one JSON object out");
   }
 
   absl::Status Run(Console& console) override {
     CONCORD_RETURN_IF_ERROR(ReadPrompt(console));
     if (sampling_.logprobs.has_value() && !console.json) return UsageError("--logprobs needs --json");
+    return model_.trace.Around(console, [&] { return LoadAndWrite(console); });
+  }
+
+ private:
+  absl::Status LoadAndWrite(Console& console) {
     const auto begin = std::chrono::steady_clock::now();
     CONCORD_ASSIGN_OR_RETURN(const Model model, LoadModel(model_, console));
     CONCORD_ASSIGN_OR_RETURN(Engine engine, MakeEngine(model));
@@ -95,7 +103,6 @@ class Generate : public Command {
     return Complete(model, engine, request, console);
   }
 
- private:
   // Leaves prompt_ empty for a chat.
   absl::Status ReadPrompt(const Console& console) {
     if (prompt_.has_value() && file_.has_value()) return UsageError("want -p or -f, not both");

@@ -56,7 +56,8 @@ absl::Status LoadError(const ModelOptions& options, absl::Status status) {
 
 void DeviceOptions::Declare(Arguments& args) {
   args.Group("Device");
-  args.Value("--device", "NAME", &device, "where to run, as run-model devices lists them");
+  args.Value("--device", "NAME", &device,
+             "where to run, as run-model devices lists them: one, or several with commas, or auto");
   args.Value("--plugin", "FILE", &plugins, "load a backend plugin (libconcord_backend_*.so); may be repeated");
   args.Value("--threads", "N", &threads, "CPU threads; 0: one a core").AtLeast(0);
   args.Flag("--pin", &pin, "bind each CPU thread to a core");
@@ -109,7 +110,8 @@ LoadOptions ModelOptions::ToLoadOptions() const {
           .pin_threads = pin,
           .compute = compute,
           .kv_type = kv_type,
-          .context_tokens = context};
+          .context_tokens = context,
+          .trace = trace.trace()};
 }
 
 EngineOptions ModelOptions::ToEngineOptions(int64_t sequences) const {

@@ -6,6 +6,7 @@
 #include "concord/concord.h"
 #include "runtime/cli/arguments.h"
 #include "runtime/cli/console.h"
+#include "runtime/cli/trace_option.h"
 #include "runtime/exec/planner.h"
 #include "runtime/hal/device_registry.h"
 #include "runtime/loader/model_source.h"
@@ -33,6 +34,7 @@ struct ModelOptions : DeviceOptions {
   std::string compute = "fast";
   int64_t batch_tokens = 512;
   std::string optimize_for = "latency";
+  TraceOption trace;  // declared by commands that run the model
 
   void DeclareModel(Arguments& args, bool required);
   void Declare(Arguments& args);

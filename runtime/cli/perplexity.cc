@@ -47,6 +47,7 @@ class Perplexity : public Command {
     args.Positional("FILE", &file_, "the text; -: standard input", true);
     args.Value("--stride", "TOKENS", &stride_, "how far a window moves; 0: half of --context").AtLeast(0);
     model_.Declare(args);
+    model_.trace.Declare(args);
     args.Example("run-model perplexity model.gguf wiki.test.raw --context 512",
                  "how well it foretells a text; less is better");
   }
@@ -59,6 +60,11 @@ class Perplexity : public Command {
       const int64_t most = models::MaxContext(*source).value_or(0);
       model_.context = most > 0 ? std::min(most, kDefaultWindow) : kDefaultWindow;
     }
+    return model_.trace.Around(console, [&] { return LoadAndScore(text, console); });
+  }
+
+ private:
+  absl::Status LoadAndScore(const std::string& text, Console& console) {
     CONCORD_ASSIGN_OR_RETURN(const Model model, LoadModel(model_, console));
     const absl::StatusOr<std::vector<int32_t>> tokens = model.Tokenize(text, false, false);
     if (!tokens.ok()) return RequestError(tokens.status());
@@ -70,7 +76,6 @@ class Perplexity : public Command {
     return Report(*tokens, tally, console);
   }
 
- private:
   // Windows of `context` tokens, each `stride` further on; a window scores what none before it has.
   absl::Status Score(const Model& model, Engine& engine, const std::vector<int32_t>& tokens, Tally* tally,
                      Console& console) {

@@ -105,6 +105,7 @@ constexpr Phrase kPhrases[] = {
     {"the built-in model; on a terminal, a chat", "使用内置模型；在终端上进入对话"},
     {"prints the prompt and what comes after it", "输出提示词及其后续文本"},
     {"a Hugging Face folder, always the same text", "使用 Hugging Face 模型目录，每次生成的文本都相同"},
+    {"where the time went: open trace.json in ui.perfetto.dev", "查看时间花在哪里：用 ui.perfetto.dev 打开 trace.json"},
     {"prompt from a pipe, one JSON object out", "从管道读入提示词，输出一个 JSON 对象"},
 
     // inspect
@@ -137,14 +138,17 @@ constexpr Phrase kPhrases[] = {
 
     // plan
     {"Say what running a model takes, before any weight is read", "在读取权重之前，估算运行模型所需的资源"},
-    {"The graph is built, fused and compiled for the device, and asked for every size. Weights that the CPU uses where "
-     "they lie in the file need no memory of the process's own, so they may exceed what is free.",
-     "针对目标设备构建、融合并编译计算图，再逐项求出大小。CPU "
+    {"The graph is built, placed, fused and compiled for the devices, and asked for every size; times come from a "
+     "two-second measurement of each device, which is kept. Weights that the CPU uses where they lie in the file need "
+     "no "
+     "memory of the process's own, so they may exceed what is free.",
+     "构建计算图，分配到各设备，融合并编译，再逐项求出大小；时间来自对每个设备约两秒的测量，结果会保存下来。CPU "
      "直接使用文件映射中的权重，不占用进程自身的内存，因此权重可以超过空闲内存。"},
     {"requests at once, each with a full context", "同时处理的请求数，每个请求占满上下文"},
     {"also where every intermediate value lies", "同时列出每个中间结果的存放位置"},
     {"whether that fits in this machine's memory", "判断本机内存是否足够"},
     {"a model that you do not have yet", "尚未下载的模型"},
+    {"how two devices would share it, and how fast", "两个设备如何分担，以及有多快"},
 
     // quantize
     {"Make a smaller file of a model by storing its weights in fewer bits", "量化：用更少的比特存储权重，缩小模型文件"},

@@ -16,13 +16,21 @@ constexpr Phrase kPhrases[] = {
      "run-model COMMAND --help 查看某个命令的详细说明；run-model --version 显示版本号。"},
     {"Output", "输出"},
     {"results as JSON on standard output", "以 JSON 格式将结果写到标准输出"},
+    {"write what happened when, on all devices: JSON for ui.perfetto.dev",
+     "记录各设备上的执行时间线，写入此文件：JSON 格式，可用 ui.perfetto.dev 打开"},
     {"nothing on standard error but errors", "标准错误只输出错误信息"},
     {"language of help; results and messages are English", "帮助的语言；运行结果和提示信息均为英文"},
     {"this help", "显示本帮助"},
 
     // Device.
     {"Device", "设备"},
-    {"where to run, as run-model devices lists them", "在哪个设备上运行，名称见 run-model devices"},
+    {"where to run, as run-model devices lists them: one, or several with commas, or auto",
+     "在哪个设备上运行，名称见 run-model devices：一个，或用逗号分隔的多个，或 auto"},
+    {"which part runs where: \"layers 0-7=vulkan:0; output=cpu; *=opencl:0\"; WHAT is layers N or N-M, embed, output, "
+     "experts or *",
+     "模型的哪一部分在哪里运行：\"layers 0-7=vulkan:0; output=cpu; *=opencl:0\"；可以写 layers N、layers "
+     "N-M、embed、output、experts 或 *"},
+    {"what a placement that is chosen for you makes fast", "自动分配时以什么为快"},
     {"load a backend plugin (libconcord_backend_*.so); may be repeated",
      "加载后端插件（libconcord_backend_*.so）；可多次使用"},
     {"CPU threads; 0: one a core", "CPU 线程数；0：每个核心一个线程"},

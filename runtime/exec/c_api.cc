@@ -13,6 +13,9 @@ struct concord_model {
 struct concord_engine {
   concord::Engine engine;
 };
+struct concord_trace {
+  concord::Trace trace;
+};
 
 namespace {
 
@@ -70,6 +73,7 @@ concord::LoadOptions ToOptions(const concord_load_options& c) {
   options.threads = c.threads;
   options.pin_threads = c.pin_threads != 0;
   options.context_tokens = c.context_tokens;
+  if (c.trace != nullptr) options.trace = c.trace->trace;
   if (c.on_progress != nullptr) {
     options.on_progress = [fn = c.on_progress, user = c.user](const concord::LoadProgress& p) {
       fn(user, p.done_bytes, p.total_bytes);
@@ -156,6 +160,31 @@ int32_t concord_model_load(const char* path, const concord_load_options* options
     return absl::OkStatus();
   });
 }
+
+int32_t concord_trace_create(int64_t max_events, concord_trace** out, concord_message* message) {
+  return Guarded(message, [&]() -> absl::Status {
+    if (out == nullptr) return Missing("out");
+    *out = nullptr;
+    if (max_events < 0) return absl::InvalidArgumentError("max_events is negative; want 0 (the default) or more");
+    concord::TraceOptions options;
+    if (max_events > 0) options.max_events = max_events;
+    *out = new concord_trace{concord::Trace::Create(options)};
+    return absl::OkStatus();
+  });
+}
+
+int32_t concord_trace_write_json(const concord_trace* trace, const char* path, concord_message* message) {
+  return Guarded(message, [&]() -> absl::Status {
+    if (trace == nullptr || path == nullptr) return Missing("trace or path");
+    return trace->trace.WriteJson(path);
+  });
+}
+
+int64_t concord_trace_dropped_events(const concord_trace* trace) {
+  return trace == nullptr ? 0 : trace->trace.dropped_events();
+}
+
+void concord_trace_free(concord_trace* trace) { delete trace; }
 
 void concord_model_free(concord_model* model) { delete model; }
 

@@ -14,6 +14,7 @@ hal::DeviceRegistry Discover(const LoadOptions& options) {
   host.threads = static_cast<uint32_t>(options.threads);
   host.pin_cores = options.pin_threads;
   host.log = options.on_log;
+  host.tracer = options.trace.impl();
   hal::DeviceRegistry::Options registry;
   registry.host = hal::HostServices::Create(std::move(host));
   registry.plugin_files = options.plugins;

@@ -51,6 +51,7 @@ absl::Status CheckUtf8(absl::string_view prompt) {
 
 absl::StatusOr<std::shared_ptr<EngineCore>> EngineCore::Create(std::shared_ptr<const LoadedModel> model,
                                                                const EngineOptions& options) {
+  const TraceScope scope(model->tracer(), "create engine");
   CONCORD_ASSIGN_OR_RETURN(const StepCapacities c, CapacitiesFor(options, model->context_tokens()));
   (void)OutOfMemory();
   auto core = std::shared_ptr<EngineCore>(new EngineCore);
@@ -137,12 +138,21 @@ EngineStats EngineCore::stats() const {
   return stats_;
 }
 
+// Until there is something to do.
+void EngineCore::Sleep(std::unique_lock<std::mutex>& lock) {
+  const auto awake = [&] { return stopping_ || !incoming_.empty() || !score_jobs_.empty() || !scheduler_->idle(); };
+  if (awake()) return;
+  const TraceScope scope(model_->tracer(), "idle");
+  wake_.wait(lock, awake);
+}
+
 void EngineCore::Loop() {
+  if (model_->tracer() != nullptr) model_->tracer()->NameThread("engine");
   while (true) {
     ScoreJob* job = nullptr;
     {
       std::unique_lock<std::mutex> lock(mutex_);
-      wake_.wait(lock, [&] { return stopping_ || !incoming_.empty() || !score_jobs_.empty() || !scheduler_->idle(); });
+      Sleep(lock);
       if (stopping_) break;
       while (!incoming_.empty()) {
         scheduler_->Add(std::move(incoming_.front()));
@@ -178,16 +188,21 @@ void EngineCore::Stop() {
 }
 
 void EngineCore::Step() {
+  Tracer* const tracer = model_->tracer();
   const auto begin = std::chrono::steady_clock::now();
   auto planned = begin, computed = begin;
   const absl::Status status = NothingThrown([&]() -> absl::Status {
-    if (!scheduler_->Plan(&batch_)) return absl::OkStatus();
+    TraceScope step(tracer, "step");
+    if (!Traced(tracer, "plan", [&] { return scheduler_->Plan(&batch_); })) return absl::OkStatus();
+    step.slice.tokens = static_cast<int32_t>(batch_.tokens.size());
+    step.slice.sequences = static_cast<int32_t>(batch_.kv_len.size());
     planned = std::chrono::steady_clock::now();
-    CONCORD_RETURN_IF_ERROR(runner_->Run(batch_));
+    CONCORD_RETURN_IF_ERROR(Traced(tracer, "compute", [&] { return runner_->Run(batch_); }));
     computed = std::chrono::steady_clock::now();
-    scheduler_->Finish(runner_->logits(), model_->n_vocab());
+    Traced(tracer, "sample", [&] { scheduler_->Finish(runner_->logits(), model_->n_vocab()); });
     return absl::OkStatus();
   });
+  DrainTrace();
   if (!status.ok()) scheduler_->FailAll(status, FinishReason::kError);
   if (planned == begin) return;  // there was nothing to do
   std::lock_guard<std::mutex> lock(mutex_);
@@ -200,6 +215,12 @@ void EngineCore::Step() {
   stats_.host_seconds += Seconds(planned - begin) + Seconds(std::chrono::steady_clock::now() - computed);
 }
 
+// What the devices have recorded of a step is fetched when its tokens are handed out already.
+void EngineCore::DrainTrace() {
+  if (model_->tracer() == nullptr) return;
+  (void)NothingThrown([&] { return model_->tracer()->Drain(), absl::OkStatus(); });
+}
+
 absl::Status EngineCore::RunScore(const ScoreJob& job) {
   // Nothing else runs, so the whole pool is free: blocks in order.
   const auto n = static_cast<int64_t>(job.tokens->size()), block_tokens = model_->block_tokens();
@@ -210,7 +231,8 @@ absl::Status EngineCore::RunScore(const ScoreJob& job) {
     batch_.Clear();
     batch_.Add(job.tokens->data(), first, count, blocks, block_tokens);
     for (int64_t r = 0; r < count; ++r) batch_.output_rows.push_back(static_cast<int32_t>(r));
-    CONCORD_RETURN_IF_ERROR(runner_->Run(batch_));
+    CONCORD_RETURN_IF_ERROR(Traced(model_->tracer(), "score", [&] { return runner_->Run(batch_); }));
+    DrainTrace();
     // Too few tokens to be cut: their logits lie one after the other.
     if (!(*job.on_rows)(first, count, runner_->logits()[0])) return absl::OkStatus();
     std::lock_guard<std::mutex> lock(mutex_);

@@ -35,8 +35,10 @@ class EngineCore {
   };
   EngineCore() = default;
   void Loop();
+  void Sleep(std::unique_lock<std::mutex>& lock);
   void Step();
   void Stop();
+  void DrainTrace();
   absl::Status RunScore(const ScoreJob& job);
 
   std::shared_ptr<const LoadedModel> model_;

@@ -35,13 +35,16 @@ int64_t StateBytesPerToken(const graph::Module& module) {
 
 absl::StatusOr<std::shared_ptr<const LoadedModel>> LoadedModel::Load(const std::string& path,
                                                                      const LoadOptions& options) {
+  Tracer* const tracer = options.trace.impl().get();
+  if (tracer != nullptr) tracer->NameThread("loading");
+  const TraceScope scope(tracer, "load");
   auto model = std::shared_ptr<LoadedModel>(new LoadedModel);
   loader::OpenOptions open;
   open.progress = ProgressOf(options);
-  CONCORD_ASSIGN_OR_RETURN(model->source_, OpenSource(path, open));
+  CONCORD_ASSIGN_OR_RETURN(model->source_, Traced(tracer, "open file", [&] { return OpenSource(path, open); }));
   model->info_.path = path;
   CONCORD_RETURN_IF_ERROR(model->Build(options));
-  CONCORD_ASSIGN_OR_RETURN(model->devices_, OpenDevices(options));
+  CONCORD_ASSIGN_OR_RETURN(model->devices_, Traced(tracer, "open devices", [&] { return OpenDevices(options); }));
   CONCORD_RETURN_IF_ERROR(model->Place(options));
   CONCORD_RETURN_IF_ERROR(model->LoadWeights(options));
   return model;
@@ -61,6 +64,8 @@ absl::StatusOr<std::shared_ptr<const LoadedModel>> LoadedModel::Load(std::unique
 
 // Tokenizer and graph: what needs no device.
 absl::Status LoadedModel::Build(const LoadOptions& options) {
+  tracer_ = options.trace.impl();
+  const TraceScope scope(tracer_, "build graph and tokenizer");
   if (absl::StatusOr<std::unique_ptr<text::Tokenizer>> tokenizer = MakeTokenizer(*source_); tokenizer.ok()) {
     tokenizer_ = *std::move(tokenizer);
   } else if (absl::IsNotFound(tokenizer.status())) {
@@ -80,6 +85,7 @@ absl::Status LoadedModel::Build(const LoadOptions& options) {
 }
 
 absl::Status LoadedModel::Place(const LoadOptions& options) {
+  const TraceScope scope(tracer_, "place, fuse and compile");
   std::vector<graph::DeviceModel> models;
   if (HasChoice(devices_, options)) {
     CONCORD_ASSIGN_OR_RETURN(models, MeasuredModels(devices_));
@@ -102,6 +108,7 @@ absl::Status LoadedModel::Place(const LoadOptions& options) {
 }
 
 absl::Status LoadedModel::LoadWeights(const LoadOptions& options) {
+  const TraceScope scope(tracer_, "read weights");
   std::vector<std::shared_ptr<Weights>> weights;
   for (const auto& device : devices_) weights.push_back(std::make_shared<Weights>(device));
   Progress done{"reading weights", 0, source_->total_bytes()};

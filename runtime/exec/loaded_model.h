@@ -39,6 +39,7 @@ class LoadedModel {
   const Parts& parts() const { return parts_; }
   const std::vector<MovedOp>& moved() const { return moved_; }
   const loader::ModelSource& source() const { return *source_; }
+  Tracer* tracer() const { return tracer_.get(); }  // null: tracing is off
 
  private:
   absl::Status Build(const LoadOptions& options);
@@ -49,6 +50,7 @@ class LoadedModel {
   std::unique_ptr<loader::ModelSource> source_;
   std::unique_ptr<text::Tokenizer> tokenizer_;
   absl::Status tokenizer_status_;
+  std::shared_ptr<Tracer> tracer_;
   ModelInfo info_;
   graph::Module module_;
   std::vector<std::shared_ptr<hal::Device>> devices_;

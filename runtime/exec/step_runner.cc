@@ -182,6 +182,8 @@ absl::Status StepRunner::Carry(size_t cut, size_t slot, size_t part) {
   if (carried) return absl::OkStatus();  // for another part on this device
   carried = true;
   CONCORD_RETURN_IF_ERROR(WaitFor(slot, cuts_.cuts()[cut].from_part));
+  TraceScope scope(model_->tracer(), "carry");
+  scope.slice.bytes = static_cast<int64_t>(cuts_.cuts()[cut].bytes.In(*pieces_[slot]));
   return FromDevice(cuts_.Enter(cut, static_cast<int64_t>(slot), *pieces_[slot], lane, lanes_[lane].get()));
 }
 

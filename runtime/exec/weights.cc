@@ -8,6 +8,7 @@
 
 #include "runtime/base/border_type.h"
 #include "runtime/base/checked.h"
+#include "runtime/base/intern.h"
 #include "runtime/exec/from_device.h"
 #include "runtime/loader/parallel.h"
 
@@ -176,6 +177,8 @@ absl::Status Weights::Load(const loader::ModelSource& source, const graph::Modul
   for (const graph::Weight& weight : module.weights) {
     const graph::Value& value = module.main.value(weight.value);
     if (weights_.count(Key(value)) > 0) continue;
+    TraceScope scope(device_->tracer(), "weight");
+    if (device_->tracer() != nullptr) scope.slice.scope = Intern(value.name);
     CONCORD_ASSIGN_OR_RETURN(Piece piece, PieceOf(source, weight.source, value.type));
     const bool made = !piece.made.empty();
     concord_constant_desc desc = DescribeConstant(value.type, value.name, piece.data, piece.size_bytes);
@@ -185,6 +188,7 @@ absl::Status Weights::Load(const loader::ModelSource& source, const graph::Modul
     (made || !host_memory ? made_bytes_ : mapped_bytes_) += piece.size_bytes;
     if (made && host_memory) stored.made = std::move(piece.made);  // what `data` points to stays
     weights_.emplace(Key(value), std::move(stored));
+    scope.slice.bytes = piece.size_bytes;
     done->done_bytes += piece.file_bytes;
     if (progress) progress(*done);
   }

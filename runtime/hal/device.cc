@@ -4,6 +4,8 @@
 #include <cstring>
 #include <utility>
 
+#include "runtime/base/intern.h"
+#include "runtime/hal/device_trace.h"
 #include "runtime/hal/import.h"
 #include "runtime/hal/staging.h"
 #include "runtime/hal/status.h"
@@ -27,13 +29,31 @@ Device::Device(std::shared_ptr<Instance> instance, DeviceInfo info, concord_devi
     : instance_(std::move(instance)),
       info_(std::move(info)),
       handle_(handle),
-      staging_(std::make_unique<Staging>(*this)) {}
+      staging_(std::make_unique<Staging>(*this)),
+      trace_name_(tracer() == nullptr ? nullptr : Intern(id())) {
+  BeginTrace();
+}
 
 Device::~Device() {
   staging_.reset();
+  trace_.reset();
   concord_error error = NoError();
   const absl::Status status = ToStatus(api().device_close(handle_, &error), error, Where("close"));
   if (!status.ok()) instance_->host().Log(LogLevel::kError, status.message());
+}
+
+void Device::BeginTrace() {
+  if (tracer() == nullptr) return;
+  const auto* api = static_cast<const concord_trace_api*>(instance_->GetExtension(CONCORD_TRACE_EXTENSION));
+  if (api == nullptr) return;
+  absl::StatusOr<std::unique_ptr<DeviceTrace>> trace =
+      DeviceTrace::Begin(api, handle_, id(), tracer(), instance_->host().log());
+  if (trace.ok()) {
+    trace_ = *std::move(trace);
+  } else {
+    instance_->host().Log(LogLevel::kWarning,
+                          absl::StrCat(trace.status().message(), "; the trace misses what this device does"));
+  }
 }
 
 absl::Status Device::Missing(absl::string_view what) const {
@@ -111,6 +131,7 @@ absl::StatusOr<Support> Device::QueryOp(const concord_program_desc& program, uin
 }
 
 absl::StatusOr<Program> Device::Compile(const concord_program_desc& desc) const {
+  const Scope scope(*this, "compile");
   concord_error error = NoError();
   concord_program* program = nullptr;
   const int32_t code = api().program_compile(handle_, &desc, &program, &error);
@@ -119,7 +140,7 @@ absl::StatusOr<Program> Device::Compile(const concord_program_desc& desc) const 
                          : Where(absl::StrCat("compile of '", View(desc.name), "'", OpLabel(desc, error.op_index)));
   error.op_index = CONCORD_NONE;
   CONCORD_RETURN_IF_ERROR(CheckMade(code, error, program, where));
-  return Program(shared_from_this(), &api(), program, std::string(View(desc.name)));
+  return MakeProgram(desc, program);
 }
 
 absl::StatusOr<Program> Device::Deserialize(const concord_program_desc& desc, absl::string_view artefact) const {
@@ -128,10 +149,16 @@ absl::StatusOr<Program> Device::Deserialize(const concord_program_desc& desc, ab
   concord_program* program = nullptr;
   const int32_t code = api().program_deserialize(handle_, &desc, artefact.data(), artefact.size(), &program, &error);
   CONCORD_RETURN_IF_ERROR(CheckMade(code, error, program, Where("deserialize")));
-  return Program(shared_from_this(), &api(), program, std::string(View(desc.name)));
+  return MakeProgram(desc, program);
+}
+
+Program Device::MakeProgram(const concord_program_desc& desc, concord_program* program) const {
+  return Program(shared_from_this(), &api(), program, std::string(View(desc.name)),
+                 trace_ == nullptr ? nullptr : ProgramNames::Of(desc));
 }
 
 absl::Status Device::Submit(const SubmitArgs& args) const {
+  const Scope scope(*this, "submit");
   concord_submit_args theirs = Sized<concord_submit_args>();
   theirs.queue_index = args.queue_index;
   theirs.prepared = args.prepared == nullptr ? nullptr : args.prepared->get();
@@ -147,6 +174,7 @@ absl::Status Device::Submit(const SubmitArgs& args) const {
 }
 
 absl::Status Device::Copy(const CopyArgs& args) const {
+  const Scope scope(*this, "submit copy", args.size_bytes);
   concord_copy_args theirs = Sized<concord_copy_args>();
   theirs.queue_index = args.queue_index;
   theirs.source = args.source == nullptr ? nullptr : args.source->get();

@@ -17,6 +17,7 @@
 
 namespace concord::hal {
 
+class DeviceTrace;
 class Staging;
 
 struct Support {
@@ -72,6 +73,14 @@ class Device : public std::enable_shared_from_this<Device> {
   Instance& instance() const { return *instance_; }
   const concord_plugin_api& api() const { return instance_->plugin().api(); }
   concord_device* get() const { return handle_; }
+  const std::shared_ptr<Tracer>& tracer() const { return instance_->host().tracer(); }  // null: tracing is off
+  // A slice of the host's that concerns this device.
+  struct Scope : TraceScope {
+    Scope(const Device& device, const char* name, uint64_t bytes = 0) : TraceScope(device.tracer(), name) {
+      slice.scope = device.trace_name_;
+      slice.bytes = static_cast<int64_t>(bytes);
+    }
+  };
 
   absl::StatusOr<concord_memory_stats> MemoryStats() const;
   // Changes whenever compiled artefacts of this device stop fitting; 0 = the device keeps none.
@@ -98,6 +107,7 @@ class Device : public std::enable_shared_from_this<Device> {
  private:
   friend class Buffer;  // for staging()
   friend class Instance;
+  friend class Program;  // for trace_
   friend class Staging;  // for MakeBuffer and MakeSemaphore
   Device(std::shared_ptr<Instance> instance, DeviceInfo info, concord_device* handle);
 
@@ -107,6 +117,9 @@ class Device : public std::enable_shared_from_this<Device> {
   absl::StatusOr<Semaphore> MakeSemaphore(std::shared_ptr<const Device> keeper, uint64_t initial_value) const;
   Staging& staging() const { return *staging_; }
 
+  void BeginTrace();
+  Program MakeProgram(const concord_program_desc& desc, concord_program* program) const;
+
   std::string Where(absl::string_view what) const { return absl::StrCat(info_.id, ": ", what); }
   absl::Status Missing(absl::string_view what) const;
 
@@ -115,6 +128,8 @@ class Device : public std::enable_shared_from_this<Device> {
   concord_device* handle_;
   mutable std::mutex queue_mutex_;  // around every call of queue_*
   std::unique_ptr<Staging> staging_;
+  const char* const trace_name_;        // id() for as long as the process lives
+  std::unique_ptr<DeviceTrace> trace_;  // null: tracing is off, or the device has no clock
 };
 
 }  // namespace concord::hal

@@ -1,7 +1,6 @@
 #include "runtime/hal/host_services.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cstdlib>
 #include <cstring>
 #include <utility>
@@ -39,7 +38,7 @@ HostServices::HostServices(Options options)
   api_.intern = [](void*, concord_string text) { return Intern(absl::string_view(text.data, text.size_bytes)); };
   api_.now_ns = [](void*) { return NowNs(); };
   api_.trace_event = [](void* user, const char* track, const char* name, uint64_t begin_ns, uint64_t end_ns) {
-    if (Self(user)->options_.trace) Self(user)->options_.trace({track, name, begin_ns, end_ns});
+    Self(user)->Trace(track, name, begin_ns, end_ns);
   };
   api_.parallel_run = [](void* user, uint32_t max_workers, concord_worker_fn* fn, void* arg) {
     Self(user)->arena_.ParallelRun(max_workers, fn, arg);
@@ -51,9 +50,14 @@ void HostServices::Log(LogLevel level, absl::string_view message) const {
   if (options_.log) options_.log(level, message);
 }
 
-uint64_t HostServices::NowNs() {
-  const auto now = std::chrono::steady_clock::now().time_since_epoch();
-  return static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::nanoseconds>(now).count());
+void HostServices::Trace(const char* track, const char* name, uint64_t begin_ns, uint64_t end_ns) const {
+  if (options_.tracer == nullptr || track == nullptr || name == nullptr) return;
+  TraceSlice slice;
+  slice.name = name;
+  slice.begin_ns = begin_ns;
+  slice.end_ns = std::max(begin_ns, end_ns);
+  slice.track = options_.tracer->Track("plugins", track);
+  options_.tracer->Add(slice);
 }
 
 void* HostServices::Alloc(uint64_t size_bytes, uint64_t align_bytes) {

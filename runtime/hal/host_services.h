@@ -2,22 +2,14 @@
 
 #include <atomic>
 #include <cstdint>
-#include <functional>
 #include <memory>
 
 #include "concord/plugin.h"
 #include "runtime/base/log.h"
 #include "runtime/base/task_arena.h"
+#include "runtime/base/tracer.h"
 
 namespace concord::hal {
-
-// One event for the trace; `track` and `name` are interned.
-struct TraceEvent {
-  const char* track;
-  const char* name;
-  uint64_t begin_ns;
-  uint64_t end_ns;
-};
 
 // What the host offers to plugins (concord_host_api): threads, memory, names, clock, log, trace. Outlives every
 // instance that was made with it, so it is held by shared_ptr.
@@ -27,7 +19,7 @@ class HostServices {
     uint32_t threads = 0;  // of the arena; 0 = TaskArena::DefaultThreads()
     bool pin_cores = false;
     LogFn log;
-    std::function<void(const TraceEvent&)> trace;  // any thread; empty = tracing is off
+    std::shared_ptr<Tracer> tracer;  // null = tracing is off
   };
 
   explicit HostServices(Options options);
@@ -42,15 +34,18 @@ class HostServices {
   const concord_host_api& api() const { return api_; }
   TaskArena& arena() { return arena_; }
   void Log(LogLevel level, absl::string_view message) const;
+  const LogFn& log() const { return options_.log; }
+  const std::shared_ptr<Tracer>& tracer() const { return options_.tracer; }
 
   // Memory that plugins hold now, and the number of allocations that they ever made.
   uint64_t allocated_bytes() const { return allocated_bytes_.load(std::memory_order_relaxed); }
   uint64_t allocation_count() const { return allocation_count_.load(std::memory_order_relaxed); }
 
   // The clock of now_ns.
-  static uint64_t NowNs();
+  static uint64_t NowNs() { return Tracer::NowNs(); }
 
  private:
+  void Trace(const char* track, const char* name, uint64_t begin_ns, uint64_t end_ns) const;
   void* Alloc(uint64_t size_bytes, uint64_t align_bytes);
   void Free(void* memory);
 

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "runtime/hal/device.h"
+#include "runtime/hal/device_trace.h"
 #include "runtime/hal/import.h"
 #include "runtime/hal/staging.h"
 #include "runtime/hal/status.h"
@@ -80,6 +81,7 @@ void Semaphore::Fail(const absl::Status& reason) const {
 }
 
 absl::Status Semaphore::Wait(uint64_t value, absl::Duration timeout) const {
+  const Device::Scope scope(device(), "wait");
   concord_error error = NoError();
   uint64_t timeout_ns = CONCORD_WAIT_FOREVER;
   if (timeout < absl::Hours(24 * 365)) {
@@ -99,12 +101,15 @@ absl::StatusOr<Constant::Blob> Constant::Export() const {
 }
 
 Program::Program(std::shared_ptr<const Device> device, const concord_plugin_api* api, concord_program* handle,
-                 std::string name)
+                 std::string name, std::shared_ptr<const ProgramNames> op_names)
     : program_(std::make_shared<Prepared::ProgramHandle>(std::move(device), api, handle)),
       name_(std::make_shared<const std::string>(std::move(name))),
+      op_names_(std::move(op_names)),
       api_(api) {}
 
 absl::StatusOr<Prepared> Program::Prepare(const PrepareArgs& args) const {
+  const Device& device = program_->device();
+  const Device::Scope scope(device, "prepare");
   concord_prepare_args theirs = Sized<concord_prepare_args>();
   theirs.capacities = ArrayOf(args.capacities);
   theirs.bindings = ArrayOf(args.bindings);
@@ -114,9 +119,9 @@ absl::StatusOr<Prepared> Program::Prepare(const PrepareArgs& args) const {
   concord_error error = NoError();
   concord_prepared* handle = nullptr;
   const int32_t code = api_->program_prepare(get(), &theirs, &handle, &result, &error);
-  const Device& device = program_->device();
   if (code != CONCORD_OK) return ToStatus(code, error, absl::StrCat(device.id(), ": prepare of '", name(), "'"));
   if (handle == nullptr) return absl::InternalError(absl::StrCat(device.id(), ": prepare made nothing"));
+  if (op_names_ != nullptr) device.trace_->AddPrepared(handle, op_names_);
   Prepared prepared;
   prepared.program_ = program_;
   prepared.name_ = name_;

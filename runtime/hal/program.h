@@ -10,6 +10,8 @@
 
 namespace concord::hal {
 
+struct ProgramNames;
+
 // A program with capacities fixed: what is submitted. Keeps its program alive.
 class Prepared {
  public:
@@ -53,8 +55,9 @@ struct PrepareArgs {
 class Program {
  public:
   Program() = default;
+  // `op_names`: for the trace; null when there is none.
   Program(std::shared_ptr<const Device> device, const concord_plugin_api* api, concord_program* handle,
-          std::string name);
+          std::string name, std::shared_ptr<const ProgramNames> op_names);
   Program(Program&&) = default;
   Program& operator=(Program&&) = default;
 
@@ -70,6 +73,7 @@ class Program {
  private:
   std::shared_ptr<Prepared::ProgramHandle> program_;
   std::shared_ptr<const std::string> name_;
+  std::shared_ptr<const ProgramNames> op_names_;
   const concord_plugin_api* api_ = nullptr;
 };
 

@@ -53,6 +53,7 @@ absl::Status Staging::CopyAndWait(CopyArgs args) {
 }
 
 absl::Status Staging::Write(const Buffer& target, uint64_t offset_bytes, absl::Span<const char> bytes) {
+  const Device::Scope scope(device_, "copy to the device", bytes.size());
   std::lock_guard<std::mutex> lock(mutex_);
   while (!bytes.empty()) {
     const uint64_t n = std::min<uint64_t>(bytes.size(), kMaxBytes);
@@ -68,6 +69,7 @@ absl::Status Staging::Write(const Buffer& target, uint64_t offset_bytes, absl::S
 }
 
 absl::Status Staging::Read(const Buffer& source, uint64_t offset_bytes, absl::Span<char> bytes) {
+  const Device::Scope scope(device_, "copy to the host", bytes.size());
   std::lock_guard<std::mutex> lock(mutex_);
   while (!bytes.empty()) {
     const uint64_t n = std::min<uint64_t>(bytes.size(), kMaxBytes);

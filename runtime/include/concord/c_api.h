@@ -26,6 +26,7 @@ extern "C" {
 
 typedef struct concord_model concord_model;
 typedef struct concord_engine concord_engine;
+typedef struct concord_trace concord_trace;
 
 /* The caller's buffer for an error's message; longer ones are cut. May be NULL wherever it is a parameter. */
 typedef struct concord_message {
@@ -45,6 +46,7 @@ typedef struct concord_load_options {
   /* Called with bytes done and in all while weights are read; may be NULL. */
   void (*on_progress)(void* user, int64_t done_bytes, int64_t total_bytes);
   void* user;
+  concord_trace* trace; /* records what the model and its engines do; NULL: nothing. It may be freed before them. */
 } concord_load_options;
 
 typedef struct concord_engine_options {
@@ -119,6 +121,14 @@ static inline void concord_engine_options_init(concord_engine_options* options) 
 static inline void concord_request_init(concord_request* request) {
   concord_request_defaults(request, (uint32_t)sizeof(concord_request));
 }
+
+/* A record on one clock, for ui.perfetto.dev: of at most max_events, 0 being some two million. Written as JSON at any
+ * time, to a file that is there whole or not at all. */
+CONCORD_API int32_t concord_trace_create(int64_t max_events, concord_trace** out, concord_message* message);
+CONCORD_API int32_t concord_trace_write_json(const concord_trace* trace, const char* path, concord_message* message);
+/* How many events it had no room for. */
+CONCORD_API int64_t concord_trace_dropped_events(const concord_trace* trace);
+CONCORD_API void concord_trace_free(concord_trace* trace);
 
 /* path NULL or "": the built-in demo model. options NULL: the defaults. */
 CONCORD_API int32_t concord_model_load(const char* path, const concord_load_options* options, concord_model** out,

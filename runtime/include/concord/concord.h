@@ -27,6 +27,30 @@
 // otherwise. concord/c_api.h offers the same verbs with a stable C ABI.
 namespace concord {
 
+class Tracer;
+
+struct TraceOptions {
+  int64_t max_events = 2'000'000;  // kept, at 80 bytes each; what comes after them is counted
+};
+
+// A record of loading, scheduling and all devices on one clock, for ui.perfetto.dev. It goes along in LoadOptions, and
+// the model and its engines write into it as long as they live. Any thread.
+class Trace {
+ public:
+  Trace() = default;  // records nothing
+  static Trace Create(const TraceOptions& options = {});
+
+  // What has been recorded so far, as Chrome's Trace Event Format, to a file that is there whole or not at all.
+  // Errors: FailedPrecondition for a Trace that records nothing; those of the file system.
+  absl::Status WriteJson(const std::string& path) const;
+  int64_t dropped_events() const;  // more than max_events, or faster than a device could keep them
+
+  const std::shared_ptr<Tracer>& impl() const { return impl_; }
+
+ private:
+  std::shared_ptr<Tracer> impl_;
+};
+
 struct LoadProgress {
   std::string stage;  // "reading weights"
   int64_t done_bytes = 0;
@@ -44,8 +68,9 @@ struct LoadOptions {
   // cores; empty: {"cpu"}. An op that its device refuses runs on the first of
   // the others that takes it, which the log, the plan and EngineStats say; with one device it is an error.
   std::vector<std::string> devices;
-  // Which part of the model runs where: "layers 0-7=vulkan:0; output=cpu; *=opencl:0". A rule is WHAT=DEVICE, WHAT being
-  // "layers N", "layers N-M", "experts", "embed", "output" or "*"; the closest rule counts. Empty: chosen for you.
+  // Which part of the model runs where: "layers 0-7=vulkan:0; output=cpu; *=opencl:0". A rule is WHAT=DEVICE, WHAT
+  // being "layers N", "layers N-M", "experts", "embed", "output" or "*"; the closest rule counts. Empty: chosen for
+  // you.
   std::string place;
   // What a placement that is chosen for you makes fast: "latency", the decode steps of `expected_sequences` requests;
   // "throughput", their tokens altogether; "prompt", long prompts.
@@ -61,6 +86,7 @@ struct LoadOptions {
   // Tokens a sequence may hold; 0: the model's own limit, at most 8192. More than that limit is OutOfRange. Longrope
   // models (Phi) use their long factors for every sequence when this is above their original length, else the short.
   int64_t context_tokens = 0;
+  Trace trace;
   std::function<void(const LoadProgress&)> on_progress;
   std::function<void(LogLevel, absl::string_view)> on_log;
 };
@@ -221,8 +247,8 @@ class Engine {
 };
 
 // What loading a model so and making an engine would take, and how fast it would be. Reads no weights; measures devices
-// that have not been measured on this machine before, which takes up to two seconds each. Errors as those of Model::Load;
-// a model that does not fit is no error here.
+// that have not been measured on this machine before, which takes up to two seconds each. Errors as those of
+// Model::Load; a model that does not fit is no error here.
 absl::StatusOr<Plan> MakePlan(const std::string& path, const LoadOptions& options = {},
                               const EngineOptions& engine = {});
 

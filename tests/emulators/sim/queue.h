@@ -15,7 +15,8 @@
 // about time; the clock decides who executes:
 //   real     a thread a queue, which signals when the time has come;
 //   virtual  whoever waits or asks, so that one host thread sees the same times in every run.
-// A queue works in the order of submission. Work is passed only where otherwise nothing could go on.
+// A queue works in the order of submission. Work that still waits is passed: in real time by what is ready, in virtual
+// time only where otherwise nothing could go on.
 namespace concord::sim {
 
 // How long work takes; of a submission, after `before_ops` op by op.

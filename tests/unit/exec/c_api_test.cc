@@ -4,6 +4,8 @@
 
 #include <cstddef>
 #include <cstring>
+#include <fstream>
+#include <iterator>
 #include <string>
 #include <vector>
 
@@ -123,6 +125,34 @@ TEST_F(CApi, DefaultsStopWhereTheStructDoes) {
   concord_message message;
   EXPECT_EQ(concord_generate(engine_, &request, nullptr, nullptr, nullptr, &message), 3);
   EXPECT_NE(std::string(message.text).find("_init"), std::string::npos) << message.text;
+}
+
+TEST(CApiTrace, RecordsAModelAndIsFreedBeforeIt) {
+  concord_message message;
+  concord_trace* trace = nullptr;
+  ASSERT_EQ(concord_trace_create(0, &trace, &message), 0) << message.text;
+  concord_load_options options;
+  concord_load_options_init(&options);
+  options.trace = trace;
+  concord_model* model = nullptr;
+  concord_engine* engine = nullptr;
+  ASSERT_EQ(concord_model_load("synthetic:tiny:q4_0", &options, &model, &message), 0) << message.text;
+  ASSERT_EQ(concord_engine_create(model, nullptr, &engine, &message), 0) << message.text;
+  concord_request request;
+  concord_request_init(&request);
+  request.prompt = "a";
+  request.max_tokens = 3;
+  ASSERT_EQ(concord_generate(engine, &request, nullptr, nullptr, nullptr, &message), 0) << message.text;
+  const std::string path = testing::TempDir() + "/c_api_trace.json";
+  ASSERT_EQ(concord_trace_write_json(trace, path.c_str(), &message), 0) << message.text;
+  EXPECT_EQ(concord_trace_dropped_events(trace), 0);
+  concord_trace_free(trace);
+  std::ifstream file(path);
+  const std::string text{std::istreambuf_iterator<char>(file), {}};
+  for (const char* part : {"\"load\"", "\"step\"", "\"linear\""}) EXPECT_NE(text.find(part), std::string::npos);
+  ASSERT_EQ(concord_generate(engine, &request, nullptr, nullptr, nullptr, &message), 0) << message.text;
+  concord_model_free(model);
+  concord_engine_free(engine);
 }
 
 TEST(CApiErrors, AreCodesAndSentences) {

@@ -231,7 +231,7 @@ class CpuProgram : public ::testing::TestWithParam<const char*> {
   std::shared_ptr<Device> Open(const char* name, uint32_t threads) {
     DeviceRegistry::Options options;
     options.search_environment = false;
-    options.host = HostServices::Create({.threads = threads, .pin_cores = false, .log = {}, .trace = {}});
+    options.host = HostServices::Create({.threads = threads, .pin_cores = false, .log = {}, .tracer = {}});
     auto device = DeviceRegistry::Discover(options).Open(name);
     EXPECT_TRUE(device.ok()) << device.status();
     return *device;

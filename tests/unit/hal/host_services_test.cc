@@ -31,10 +31,9 @@ TEST(HostServicesTest, AllocatesAlignedAndCounts) {
 
 TEST(HostServicesTest, InternsLogsAndTraces) {
   std::string logged;
-  int events = 0;
   HostServices::Options options;
   options.log = [&](LogLevel, absl::string_view text) { logged = std::string(text.data(), text.size()); };
-  options.trace = [&](const TraceEvent& event) { events += event.end_ns > event.begin_ns; };
+  options.tracer = std::make_shared<Tracer>(10);
   const auto host = HostServices::Create(options);
   const concord_host_api& api = host->api();
   const std::string a = "name", b = "name";
@@ -43,7 +42,10 @@ TEST(HostServicesTest, InternsLogsAndTraces) {
   api.log(api.user, 77, {"hello", 5});
   EXPECT_EQ(logged, "hello");
   api.trace_event(api.user, "t", "n", 1, 2);
-  EXPECT_EQ(events, 1);
+  const Tracer::Contents trace = options.tracer->contents();
+  ASSERT_EQ(trace.slices.size(), 1u);
+  EXPECT_STREQ(trace.slices[0]->name, "n");
+  EXPECT_EQ(trace.tracks[trace.slices[0]->track].name, "t");
   const uint64_t earlier = api.now_ns(api.user);
   EXPECT_LE(earlier, api.now_ns(api.user));
 }
