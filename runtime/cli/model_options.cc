@@ -46,6 +46,7 @@ absl::Status CheckHandover(const ModelOptions& options) {
     return UsageError("--prefill-device and --decode-device say where all runs; leave out --device and --place");
   }
   if (prefill.empty() && !options.decode_kv_type.empty()) return UsageError("--decode-kv-type wants --decode-device");
+  if (prefill == "auto" || decode == "auto") return UsageError("a hand-over wants one device on each side, not auto");
   if (prefill.empty() || prefill != decode) return absl::OkStatus();
   return UsageError(
       absl::StrCat("--prefill-device and --decode-device are both ", prefill, "; want --device ", prefill));
