@@ -9,6 +9,7 @@
 #include "runtime/cli/interrupts.h"
 #include "runtime/cli/machine_probe.h"
 #include "runtime/cli/model_options.h"
+#include "runtime/cli/run_report.h"
 #include "runtime/cts/copy_probe.h"
 #include "runtime/exec/capacities.h"
 #include "runtime/exec/device_models.h"
@@ -50,6 +51,7 @@ class Bench : public Command {
     args.Flag("--no-machine", &no_machine_, "do not measure the machine's limits");
     model_.Declare(args);
     model_.trace.Declare(args);
+    report_.Declare(args);
     args.Example("run-model bench synthetic:llama-3.2-1b:q4_k_m", "a model of a real shape, no download");
     args.Example("run-model bench model.gguf --prefill 128 --decode 32 --repeat 3 --json", "shorter, for a program");
   }
@@ -61,14 +63,27 @@ class Bench : public Command {
 
  private:
   absl::Status LoadAndMeasure(Console& console) {
+    CONCORD_RETURN_IF_ERROR(report_.Begin(model_, batch_, console));
     CONCORD_ASSIGN_OR_RETURN(const Model model, LoadModel(model_, console, batch_));
     if (!no_machine_) CONCORD_RETURN_IF_ERROR(MeasureLimits(model.impl()->loaded->device(), console));
     absl::StatusOr<Engine> engine = Engine::Create(model, model_.ToEngineOptions(batch_));
     if (!engine.ok()) return RequestError(engine.status());
     const InterruptScope scope([] {});
     CONCORD_RETURN_IF_ERROR(Measure(model, *engine, console));
+    CONCORD_RETURN_IF_ERROR(FillReport(model));
     if (console.json) return console.Print(Dump(AsJson(model)));
     return console.Print(AsText(model));
+  }
+
+  // One run of each kind, as fast as the median one.
+  absl::Status FillReport(const Model& model) {
+    const auto seconds = [&](int64_t tokens, double speed) {
+      return speed > 0 ? static_cast<double>(tokens * batch_) / speed : 0;
+    };
+    CONCORD_RETURN_IF_ERROR(report_.Prefill(n_prefill_, batch_, seconds(n_prefill_, prefill_speeds_.median())));
+    CONCORD_RETURN_IF_ERROR(report_.Decode(1, n_decode_, batch_, seconds(n_decode_, decode_speeds_.median())));
+    report_.End(model);
+    return absl::OkStatus();
   }
 
   // Lengths that the user does not give are cut to what the model can hold.
@@ -229,6 +244,7 @@ class Bench : public Command {
       absl::StrAppend(&out, absl::StrFormat("\n%s (%s), measured now: its own copy moves %.1f GB/s, read and written\n",
                                             device.id, device.name, copy_bytes_per_second_ / 1e9));
     }
+    if (report_.wanted()) absl::StrAppend(&out, "\n", report_.Text());
     return out;
   }
 
@@ -252,6 +268,7 @@ class Bench : public Command {
                  {"compute", model_.compute},
                  {"kv_type", model_.kv_type}};
     if (!info.warnings.empty()) json["warnings"] = info.warnings;
+    if (report_.wanted()) json["report"] = report_.AsJson();
     if (n_prefill_ > 0) {
       json["prefill"] = SpeedJson(n_prefill_, prefill_speeds_);
       json["prefill"]["ops_per_s"] = prefill_ops();
@@ -282,6 +299,7 @@ class Bench : public Command {
   }
 
   ModelOptions model_;
+  RunReport report_;
   std::optional<int64_t> prefill_, decode_;
   int64_t batch_ = 1, repeat_ = 5, n_prefill_ = 0, n_decode_ = 0;
   bool no_machine_ = false;

@@ -7,6 +7,7 @@
 #include "runtime/cli/format.h"
 #include "runtime/cli/interrupts.h"
 #include "runtime/cli/model_options.h"
+#include "runtime/cli/run_report.h"
 #include "runtime/cli/sampling_options.h"
 #include "runtime/exec/loaded_model.h"
 
@@ -71,10 +72,13 @@ class Generate : public Command {
     sampling_.Declare(args);
     model_.Declare(args);
     model_.trace.Declare(args);
+    report_.Declare(args);
     args.Example("run-model", "the built-in model; on a terminal, a chat");
     args.Example("run-model model.gguf -p \"Once upon a time\" -n 100", "prints the prompt and what comes after it");
     args.Example("run-model ./Qwen3-0.6B --temperature 0 -f question.txt",
                  "a Hugging Face folder, always the same text");
+    args.Example("run-model model.gguf -p Hello --device vulkan:0,cpu --report",
+                 "on two devices, and whether it went as planned");
     args.Example("run-model model.gguf -p Hello --trace trace.json",
                  "where the time went: open trace.json in ui.perfetto.dev");
     args.Example("echo \"The sea is\" | run-model model.gguf --json", "prompt from a pipe, one JSON object out");
@@ -88,6 +92,7 @@ class Generate : public Command {
 
  private:
   absl::Status LoadAndWrite(Console& console) {
+    CONCORD_RETURN_IF_ERROR(report_.Begin(model_, 1, console));
     const auto begin = std::chrono::steady_clock::now();
     CONCORD_ASSIGN_OR_RETURN(const Model model, LoadModel(model_, console));
     CONCORD_ASSIGN_OR_RETURN(Engine engine, MakeEngine(model));
@@ -151,14 +156,19 @@ class Generate : public Command {
     return answer;
   }
 
-  absl::Status Complete(const Model& model, Engine& engine, const Request& request, Console& console) const {
+  absl::Status Complete(const Model& model, Engine& engine, const Request& request, Console& console) {
     absl::StatusOr<Answer> answer = Stream(engine, request, request.prompt, console);
     if (!answer.ok()) return answer.status();
+    const Result& r = answer->result;
+    CONCORD_RETURN_IF_ERROR(report_.Prefill(r.prompt_tokens, 1, r.prefill_seconds));
+    CONCORD_RETURN_IF_ERROR(report_.Decode(r.prompt_tokens, r.generated_tokens - 1, 1, r.decode_seconds));
+    report_.End(model);
     if (console.json) {
       CONCORD_RETURN_IF_ERROR(console.Print(Dump(AsJson(model, request, *answer))));
     } else {
       CONCORD_RETURN_IF_ERROR(console.Print("\n"));
       console.Note(Statistic(answer->result, request.sampling.seed));
+      if (report_.wanted()) console.Note(report_.Text());
     }
     return answer->result.finish_reason == FinishReason::kCancelled ? Interrupted() : absl::OkStatus();
   }
@@ -219,6 +229,7 @@ class Generate : public Command {
                    {"decode_seconds", r.decode_seconds},
                    {"prefill_tokens_per_s", Rate(r.prompt_tokens, r.prefill_seconds)},
                    {"decode_tokens_per_s", DecodeRate(r)}}}};
+    if (report_.wanted()) json["report"] = report_.AsJson();
     if (!r.warnings.empty()) json["warnings"] = r.warnings;
     if (!r.stop_text.empty()) json["stop_text"] = r.stop_text;
     if (sampling_.logprobs.has_value()) json["logprobs"] = logprobs;
@@ -227,6 +238,7 @@ class Generate : public Command {
 
   ModelOptions model_;
   SamplingOptions sampling_;
+  RunReport report_;
   std::optional<std::string> prompt_, file_;
   bool no_bos_ = false;
   double load_seconds_ = 0;

@@ -7,8 +7,10 @@
 #include <fstream>
 #include <sstream>
 
+#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
 
 namespace concord::cli {
 namespace {
@@ -75,6 +77,15 @@ HostInfo ReadHostInfo() {
     info.free_bytes = std::min(info.free_bytes, std::max(0.0, limit - Number("/sys/fs/cgroup/memory.current")));
   }
   return info;
+}
+
+double AnonymousBytes() {
+  std::ifstream status("/proc/self/status");
+  double kib = 0;
+  for (std::string line; std::getline(status, line);) {
+    if (absl::StartsWith(line, "RssAnon:")) (void)absl::SimpleAtod(absl::StripSuffix(line.substr(8), " kB"), &kib);
+  }
+  return kib * 1024;
 }
 
 }  // namespace concord::cli

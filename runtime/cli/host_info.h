@@ -17,4 +17,7 @@ struct HostInfo {
 
 HostInfo ReadHostInfo();
 
+// Memory of this process that no file stands behind, as far as it has been touched. 0 where the system does not say.
+double AnonymousBytes();
+
 }  // namespace concord::cli

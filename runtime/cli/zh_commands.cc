@@ -105,6 +105,7 @@ constexpr Phrase kPhrases[] = {
     {"the built-in model; on a terminal, a chat", "使用内置模型；在终端上进入对话"},
     {"prints the prompt and what comes after it", "输出提示词及其后续文本"},
     {"a Hugging Face folder, always the same text", "使用 Hugging Face 模型目录，每次生成的文本都相同"},
+    {"on two devices, and whether it went as planned", "在两个设备上运行，并查看是否符合预计"},
     {"where the time went: open trace.json in ui.perfetto.dev", "查看时间花在哪里：用 ui.perfetto.dev 打开 trace.json"},
     {"prompt from a pipe, one JSON object out", "从管道读入提示词，输出一个 JSON 对象"},
 

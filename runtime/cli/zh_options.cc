@@ -26,6 +26,11 @@ constexpr Phrase kPhrases[] = {
     {"Device", "设备"},
     {"where to run, as run-model devices lists them: one, or several with commas, or auto",
      "在哪个设备上运行，名称见 run-model devices：一个，或用逗号分隔的多个，或 auto"},
+    {"afterwards, what the plan had said, against the run", "运行后对比预计与实测"},
+    {"which part runs where: \"layers 0-7=vulkan:0; output=cpu; *=opencl:0\"; WHAT is layers N or N-M, embed, output, "
+     "experts or *",
+     "模型的哪个部分在哪个设备上运行：\"layers 0-7=vulkan:0; output=cpu; *=opencl:0\"；每条规则的左边可以是 "
+     "layers N 或 layers N-M、embed、output、experts 或 *"},
     {"what a placement that is chosen for you makes fast", "自动分配时以什么为快"},
     {"load a backend plugin (libconcord_backend_*.so); may be repeated",
      "加载后端插件（libconcord_backend_*.so）；可多次使用"},
