@@ -106,12 +106,14 @@ class TraceScope {
   TraceScope(const TraceScope&) = delete;
   TraceScope& operator=(const TraceScope&) = delete;
 
+  void Forget() { tracer_ = nullptr; }  // it came to nothing
+
   TraceSlice slice;  // to add what is known only on the way
 
  private:
   void Record();
 
-  Tracer* const tracer_;
+  Tracer* tracer_;
 };
 
 // What `body` returns; its time is a slice.

@@ -57,7 +57,7 @@ bool Stage::Step(EngineStats* spent) {
   Tracer* const tracer = model_->tracer();
   const absl::Status status = NothingThrown([&]() -> absl::Status {
     TraceScope step(tracer, "step");
-    if (!Traced(tracer, "plan", [&] { return scheduler_->Plan(&batch_); })) return absl::OkStatus();
+    if (!Traced(tracer, "plan", [&] { return scheduler_->Plan(&batch_); })) return step.Forget(), absl::OkStatus();
     step.slice.tokens = static_cast<int32_t>(batch_.tokens.size());
     step.slice.sequences = static_cast<int32_t>(batch_.kv_len.size());
     planned = Clock::now();
