@@ -37,7 +37,7 @@ class PartCanary {
   void RunPrompt();
   void RunCase(const std::string& name, const std::function<absl::Status()>& run);
 
-  // ResourceExhausted: there is no time for it, or no memory. Unimplemented: the device declines such a piece.
+  // DeadlineExceeded: there is no time for it. ResourceExhausted: no memory. Unimplemented: the device declines it.
   absl::Status RunOp(int32_t node, const CanaryStep& step);
   absl::Status RunPieces(const std::vector<int32_t>& nodes, const char* what, ValueBytes* made);
   absl::Status CheckInPiece(const Trial& opened, int32_t node, ValueBytes* made);

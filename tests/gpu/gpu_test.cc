@@ -89,7 +89,7 @@ TEST_P(Gpu, KeepsCompiledKernels) {
   const Outcome first = Run(args);
   EXPECT_EQ(first.exit_code, 0) << first.err;
   std::vector<std::string> files;
-  for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(folder)) {
     if (entry.is_regular_file()) files.push_back(entry.path().string());
   }
   ASSERT_FALSE(files.empty());
