@@ -26,19 +26,11 @@ constexpr Phrase kPhrases[] = {
     {"Device", "设备"},
     {"where to run, as run-model devices lists them: one, or several with commas, or auto",
      "在哪个设备上运行，名称见 run-model devices：一个，或用逗号分隔的多个，或 auto"},
-    {"which part runs where: \"layers 0-7=vulkan:0; output=cpu; *=opencl:0\"; WHAT is layers N or N-M, embed, output, "
-     "experts or *",
-     "模型的哪一部分在哪里运行：\"layers 0-7=vulkan:0; output=cpu; *=opencl:0\"；可以写 layers N、layers "
-     "N-M、embed、output、experts 或 *"},
     {"what a placement that is chosen for you makes fast", "自动分配时以什么为快"},
     {"load a backend plugin (libconcord_backend_*.so); may be repeated",
      "加载后端插件（libconcord_backend_*.so）；可多次使用"},
     {"CPU threads; 0: one a core", "CPU 线程数；0：每个核心一个线程"},
     {"bind each CPU thread to a core", "将每个 CPU 线程绑定到一个核心"},
-    {"which part runs where: \"layers 0-7=vulkan:0; output=cpu; *=opencl:0\"; WHAT is layers N or N-M, embed, output, "
-     "experts or *",
-     "模型的哪个部分在哪个设备上运行：\"layers 0-7=vulkan:0; output=cpu; *=opencl:0\"；每条规则的左边可以是 "
-     "layers N 或 layers N-M、embed、output、experts 或 *"},
     {"where prompts are read, when --decode-device answers: the KV cache is handed over",
      "在哪个设备上处理提示词（预填充），与 --decode-device 同用：KV 缓存随后移交给后者"},
     {"where answers are written, when --prefill-device reads",

@@ -84,6 +84,7 @@ void DecodeSide::TakeNews() {
 }
 
 void DecodeSide::StepLoop() {
+  if (model_->tracer() != nullptr) model_->tracer()->NameThread("answers");
   bool busy = false;
   while (true) {
     {
@@ -104,6 +105,9 @@ absl::Status DecodeSide::Copy(const Passage& passage) {
   if (passage.sequence->stream()->cancelled()) return absl::OkStatus();  // it ends with the next step
   const auto begin = std::chrono::steady_clock::now();
   const int64_t tokens = passage.sequence->n_prompt(), bytes = tokens * handover_->bytes_per_token();
+  TraceScope scope(model_->tracer(), "hand-over");
+  scope.slice.tokens = static_cast<int32_t>(tokens);
+  scope.slice.bytes = bytes;
   CONCORD_RETURN_IF_ERROR(handover_->Move(tokens, passage.from, passage.sequence->blocks));
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   prefill_.spend({.handovers = 1, .handover_bytes = bytes, .handover_seconds = seconds});
@@ -114,6 +118,7 @@ absl::Status DecodeSide::Copy(const Passage& passage) {
 }
 
 void DecodeSide::CopyLoop() {
+  if (model_->tracer() != nullptr) model_->tracer()->NameThread("hand-over");
   while (true) {
     Passage passage;
     {

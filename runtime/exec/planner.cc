@@ -43,8 +43,12 @@ absl::StatusOr<std::unique_ptr<Planner>> Planner::Make(const std::string& path, 
   }
   CONCORD_ASSIGN_OR_RETURN(auto source, OpenSource(path, {.no_weights = true}));
   CONCORD_ASSIGN_OR_RETURN(auto devices, OpenDevices(options));
-  CONCORD_ASSIGN_OR_RETURN(auto models, MeasuredModels(devices));
-  return Make(std::move(source), std::move(devices), std::move(models), options, engine);
+  absl::StatusOr<std::vector<graph::DeviceModel>> measured = MeasuredModels(devices);
+  auto models = measured.ok() ? *std::move(measured) : DescribedModels(devices);
+  CONCORD_ASSIGN_OR_RETURN(auto planner,
+                           Make(std::move(source), std::move(devices), std::move(models), options, engine));
+  planner->unmeasured_ = std::string(measured.status().message());
+  return planner;
 }
 
 absl::StatusOr<std::unique_ptr<Planner>> Planner::Make(std::unique_ptr<loader::ModelSource> source,
@@ -200,6 +204,7 @@ absl::StatusOr<Plan> Planner::MakePlan() const {
   for (const MovedOp& m : placed_.compiled.moved) plan.moved.push_back({m.op, m.wished, m.device, m.reason, m.scopes});
   plan.alternatives = placed_.alternatives;
   plan.fits = FitsAll(memory, models_);
+  if (!unmeasured_.empty()) plan.remarks.push_back(absl::StrCat("not measured: ", unmeasured_));
   if (!placed_.remark.empty()) plan.remarks.push_back(placed_.remark);
   if (!plan.fits) plan.remarks.push_back(LackSentence(memory, models_));
   CONCORD_RETURN_IF_ERROR(AddLimits(&plan));

@@ -15,7 +15,8 @@ namespace concord::exec {
 // A model placed and compiled with no weight read, to ask what it would take and how fast it would be.
 class Planner {
  public:
-  // Opens the file and the devices, and measures those that have not been measured before.
+  // Opens the file and the devices, and measures those that have not been measured before. One that cannot be measured
+  // has no speeds, and the plan says why.
   static absl::StatusOr<std::unique_ptr<Planner>> Make(const std::string& path, const LoadOptions& options,
                                                        const EngineOptions& engine);
   // What is open already, with figures of the devices; figures without speeds give a plan without times.
@@ -61,6 +62,7 @@ class Planner {
   EngineOptions engine_;
   Placed placed_;
   std::optional<ModelMemory> memory_;
+  std::string unmeasured_;  // why there are no speeds
   std::string kv_type_;
 };
 

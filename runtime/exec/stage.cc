@@ -50,6 +50,7 @@ void Stage::DrainTrace() {
 }
 
 bool Stage::Step(EngineStats* spent) {
+  if (scheduler_->idle()) return false;
   const auto begin = Clock::now();
   const double off_device = runner_->off_device_seconds();
   auto planned = begin, computed = begin;
