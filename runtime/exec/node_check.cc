@@ -1,5 +1,6 @@
 #include "runtime/exec/node_check.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <utility>
@@ -53,15 +54,13 @@ class Check {
         cut_(Cut(trial.graph, node_, check.most_rows)) {}
 
   absl::Status Run() {
-    inputs_.resize(node_.inputs.size());
-    for (size_t i = 0; i < inputs_.size(); ++i) {
-      if (node_.inputs[i] != kNoValue) CONCORD_RETURN_IF_ERROR(TakeInput(i));
-    }
-    if (node_.op->name == "embed") CONCORD_RETURN_IF_ERROR(TakeTable());
-    CONCORD_ASSIGN_OR_RETURN(const Results want, Reference(inputs_));
+    CONCORD_RETURN_IF_ERROR(TakeInputs());
+    std::vector<Tensor> inputs = inputs_;
+    CONCORD_ASSIGN_OR_RETURN(const Results want, Reference(&inputs));
     Results room(want.size());
     if (check_.real_inputs) {
-      CONCORD_ASSIGN_OR_RETURN(room, Reference(Changed()));
+      inputs = Changed();
+      CONCORD_ASSIGN_OR_RETURN(room, Reference(&inputs));
       for (size_t o = 0; o < room.size(); ++o) {
         for (size_t e = 0; e < room[o].size(); ++e) room[o][e] = std::fabs(room[o][e] - want[o][e]);
       }
@@ -70,8 +69,26 @@ class Check {
     return absl::OkStatus();
   }
 
+  absl::Status States(ValueBytes* made) {
+    CONCORD_RETURN_IF_ERROR(TakeInputs());
+    CONCORD_RETURN_IF_ERROR(Reference(&inputs_).status());
+    for (size_t i = 0; i < inputs_.size(); ++i) {
+      const ValueId id = node_.inputs[i], root = id == kNoValue ? kNoValue : trial_.graph.value(id).alias_of;
+      if (Writes(i)) (*made)[root == kNoValue ? id : root] = inputs_[i].bytes;
+    }
+    return absl::OkStatus();
+  }
+
  private:
   using Results = std::vector<std::vector<double>>;  // by output
+
+  absl::Status TakeInputs() {
+    inputs_.resize(node_.inputs.size());
+    for (size_t i = 0; i < inputs_.size(); ++i) {
+      if (node_.inputs[i] != kNoValue) CONCORD_RETURN_IF_ERROR(TakeInput(i));
+    }
+    return node_.op->name == "embed" ? TakeTable() : absl::OkStatus();
+  }
 
   absl::Status TakeInput(size_t slot) {
     const ValueId id = node_.inputs[slot], root = trial_.graph.value(id).alias_of;
@@ -92,13 +109,16 @@ class Check {
     return absl::OkStatus();
   }
 
+  bool Writes(size_t slot) const {
+    const auto& outputs = node_.op->outputs;
+    return std::any_of(outputs.begin(), outputs.end(),
+                       [&](const ops::Slot& output) { return output.alias_of == node_.op->inputs[slot].name; });
+  }
+
   // What the device read: what it had made before, a state that the node writes as it was before the run.
   const std::vector<std::byte>& BytesOf(size_t slot, ValueId id) const {
-    bool written = false;
-    for (const ops::Slot& output : node_.op->outputs)
-      written = written || output.alias_of == node_.op->inputs[slot].name;
     const auto made = made_.find(id);
-    return written || made == made_.end() ? trial_.given.at(id) : made->second;
+    return Writes(slot) || made == made_.end() ? trial_.given.at(id) : made->second;
   }
 
   // Of a table only the rows that are looked up, which the reference sees as rows 0, 1, 2, ...
@@ -137,17 +157,18 @@ class Check {
     return changed;
   }
 
-  absl::StatusOr<Results> Reference(std::vector<Tensor> inputs) const {
+  // Writes to states among `inputs`.
+  absl::StatusOr<Results> Reference(std::vector<Tensor>* inputs) const {
     ops::RefArgs args(*node_.op, trial_.part->arithmetic[n_]);
-    for (size_t i = 0; i < inputs.size(); ++i) {
-      if (node_.inputs[i] != kNoValue) args.Set(node_.op->inputs[i].name, inputs[i].view());
+    for (size_t i = 0; i < inputs->size(); ++i) {
+      if (node_.inputs[i] != kNoValue) args.Set(node_.op->inputs[i].name, (*inputs)[i].view());
     }
     std::vector<Tensor> outputs(node_.outputs.size());
     std::vector<ops::TensorView> views;
     for (size_t o = 0; o < outputs.size(); ++o) {
       const ops::Slot& slot = node_.op->outputs[o];
       if (!slot.alias_of.empty()) {
-        views.push_back(inputs[node_.op->FindInput(slot.alias_of) - node_.op->inputs.data()].view());
+        views.push_back((*inputs)[node_.op->FindInput(slot.alias_of) - node_.op->inputs.data()].view());
       } else {
         outputs[o].type = cut_.outputs[o];
         CONCORD_ASSIGN_OR_RETURN(outputs[o].dims, graph::ResolveDims(outputs[o].type, trial_.symbols));
@@ -172,7 +193,7 @@ class Check {
     const auto at = [&](int64_t e) { return cut_.rows == 0 ? e : e / cut_.rows * cut_.of + cut_.At(e % cut_.rows); };
     std::vector<double> seen(want.size());
     for (size_t e = 0; e < seen.size(); ++e) seen[e] = all[at(static_cast<int64_t>(e))];
-    const ops::Comparison result = ops::Compare(seen, want, ToleranceOf(trial_, n_), room,
+    const ops::Comparison result = ops::Compare(seen, want, ToleranceOf(trial_, n_) + check_.tolerance, room,
                                                 [&](int64_t e) { return ops::IndexText(got.dims, at(e)); });
     if (result.ok()) return absl::OkStatus();
     return absl::DataLossError(absl::StrCat(node_.op->outputs[output].name, ": ", result.n_wrong, " of ", want.size(),
@@ -194,6 +215,11 @@ class Check {
 absl::Status CheckNode(const Trial& trial, const ValueBytes& made, const loader::ModelSource& source, int32_t node,
                        const NodeCheck& check) {
   return Check(trial, made, source, node, check).Run();
+}
+
+absl::Status TakeStates(const Trial& trial, const loader::ModelSource& source, int32_t node, ValueBytes* made) {
+  const NodeCheck check;
+  return Check(trial, *made, source, node, check).States(made);
 }
 
 double ToleranceOf(const Trial& trial, int32_t node) {

@@ -37,15 +37,17 @@ class PartCanary {
   void RunPrompt();
   void RunCase(const std::string& name, const std::function<absl::Status()>& run);
 
-  // ResourceExhausted: there is no time for it, or no memory. Unimplemented: the device declines such a piece.
+  // DeadlineExceeded: there is no time for it. ResourceExhausted: no memory. Unimplemented: the device declines it.
   absl::Status RunOp(int32_t node, const CanaryStep& step);
   absl::Status RunPieces(const std::vector<int32_t>& nodes, const char* what, ValueBytes* made);
+  absl::Status CheckInPiece(const Trial& opened, int32_t node, ValueBytes* made);
   absl::Status CompareWhole(const Trial& whole, const ValueBytes& opened, const char* what);
   absl::StatusOr<ValueBytes> OnDevice(const Trial& trial, double work, const std::string& where);
 
   int64_t RowsFor(int32_t node, const CanaryStep& step) const;
   double ReferenceWork(int32_t node, const CanaryStep& step) const;
   std::string Where(int32_t node, const CanaryStep& step) const;
+  bool HasOpaqueState(int32_t node) const;
   void Found(const std::string& op, const std::string& sentence);
 
   const LoadedPart& part_;

@@ -97,13 +97,14 @@ Result Answer(const Model& model) {
 struct Caught {
   faulty::Fault fault;
   const char* says;
+  const char* how = "strict";  // "full" for what comes late: this machine may be busy
 };
 constexpr Caught kCaught[] = {
     {faulty::kScaled, "rms_norm of layers.0 in f32 with 3 tokens: y: "},
     {faulty::kScaledLinear, "linear of layers.0 in int8/32 with 3 tokens: y: "},
     {faulty::kScaledAttention, "attention of layers.0 in f32 with 3 tokens: y: "},
-    {faulty::kScaledDeep, "in the first block on a prompt: y: "},
-    {faulty::kScaledShared, "the first block on a prompt, against its ops one by one: "},
+    {faulty::kScaledDeep, "in the first block on a prompt: y: ", "full"},
+    {faulty::kScaledShared, "the first block on a prompt, against its ops one by one: ", "full"},
 };
 
 void ExpectCaught(const absl::Status& status, const Caught& caught, const std::string& device) {
@@ -117,7 +118,7 @@ TEST_F(Canary, StrictNamesOpAndDevice) {
   for (const char* path : {"", "synthetic:tiny:q8_0"}) {
     for (const Caught& caught : kCaught) {
       SCOPED_TRACE(absl::StrCat("'", path, "' ", caught.says));
-      ExpectCaught(Load(Faulty(caught.fault), "strict", path).status(), caught, Faulty(caught.fault));
+      ExpectCaught(Load(Faulty(caught.fault), caught.how, path).status(), caught, Faulty(caught.fault));
       EXPECT_THAT(Files(), IsEmpty());
     }
   }
@@ -128,7 +129,7 @@ TEST_F(Canary, StrictNamesOpAndDeviceOfAStory) {
   if (!fs::exists(path)) GTEST_SKIP() << "no " << path;
   for (Caught caught : kCaught) {
     if (caught.fault == faulty::kScaledLinear) caught.says = "linear of layers.0 in f32 with 3 tokens: y: ";
-    ExpectCaught(Load(Faulty(caught.fault), "strict", path).status(), caught, Faulty(caught.fault));
+    ExpectCaught(Load(Faulty(caught.fault), caught.how, path).status(), caught, Faulty(caught.fault));
   }
   ASSERT_TRUE(Load("discrete", "full", path).ok());
   EXPECT_GT(Cases(), 10);
@@ -199,7 +200,7 @@ TEST_F(Canary, HealthyDevicesPass) {
 TEST_F(Canary, EveryPartIsProven) {
   const auto load = [&](faulty::Fault fault) {
     const std::string device = Faulty(fault);
-    return Load(device, "strict", "synthetic:tiny:q8_0", {.place = absl::StrCat("layers 1=", device, "; *=cpu")});
+    return Load(device, "full", "synthetic:tiny:q8_0", {.place = absl::StrCat("layers 1=", device, "; *=cpu")});
   };
   ASSERT_TRUE(load(faulty::kNone).ok());
   EXPECT_GT(Cases(), 10);
@@ -289,13 +290,18 @@ TEST_F(Canary, AFolderThatCannotBeWrittenIsNoFault) {
 // for the last case, whose estimate may be mistaken.
 TEST_F(Canary, KeepsItsTime) {
   const loader::SyntheticShape shape = {"mid", "llama", 2, 1024, 16, 4, 64, 4096, 32000, 8192, 1e4, true};
-  LoadOptions options = {.on_log = [this](LogLevel, absl::string_view line) { log_.emplace_back(line); }};
-  hal::DeviceRegistry::Options registry;
-  registry.host = hal::HostServices::Create({.log = options.on_log});
-  registry.plugin_files = {CONCORD_DISCRETE_PLUGIN};
-  auto device = hal::DeviceRegistry::Discover(std::move(registry)).Open("discrete").value();
-  auto source = loader::MakeSynthetic(shape, "q8_0", {}).value();
-  ASSERT_TRUE(exec::LoadedModel::Load(std::move(source), {std::move(device)}, options).ok());
+  const LoadOptions options = {.on_log = [this](LogLevel, absl::string_view line) { log_.emplace_back(line); }};
+  const auto load = [&] {
+    log_.clear();
+    hal::DeviceRegistry::Options registry;
+    registry.host = hal::HostServices::Create({.log = options.on_log});
+    registry.plugin_files = {CONCORD_DISCRETE_PLUGIN};
+    auto device = hal::DeviceRegistry::Discover(std::move(registry)).Open("discrete").value();
+    auto source = loader::MakeSynthetic(shape, "q8_0", {}).value();
+    const absl::Status status = exec::LoadedModel::Load(std::move(source), {std::move(device)}, options).status();
+    EXPECT_TRUE(status.ok()) << status;
+  };
+  load();
   EXPECT_GT(Cases(), 5);
   double seconds = 0;
   for (const std::string& line : log_) {
@@ -305,6 +311,10 @@ TEST_F(Canary, KeepsItsTime) {
   EXPECT_GT(seconds, 0);
   EXPECT_LT(seconds, 3);  // 0.5 s by itself; other processes may be on the same cores
   EXPECT_THAT(log_, Contains(HasSubstr("left out (the time is over)")));
+  // Later loads go on, and end where nothing is left that has room in one.
+  int loads = 1;
+  for (; loads < 50 && Cases() >= 0; ++loads) load();
+  EXPECT_EQ(Cases(), -1) << loads;
 }
 
 TEST(CanaryBudget, LearnsHowFastADeviceIs) {
