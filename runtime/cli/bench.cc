@@ -46,6 +46,7 @@ class Bench : public Command {
     args.Group("Measurement");
     args.Value("--prefill", "TOKENS", &prefill_, "length of the prompt; 0: leave out [512]").AtLeast(0);
     args.Value("--decode", "TOKENS", &decode_, "tokens to write; 0: leave out [128]").AtLeast(0);
+    args.Value("--decode-from", "TOKENS", &decode_from_, "keys that are there before the first of these").AtLeast(1);
     args.Value("--batch", "N", &batch_, "sequences at once").AtLeast(1);
     args.Value("--repeat", "N", &repeat_, "repetitions").AtLeast(1);
     args.Flag("--no-machine", &no_machine_, "do not measure the machine's limits");
@@ -81,7 +82,8 @@ class Bench : public Command {
       return speed > 0 ? static_cast<double>(tokens * batch_) / speed : 0;
     };
     CONCORD_RETURN_IF_ERROR(report_.Prefill(n_prefill_, batch_, seconds(n_prefill_, prefill_speeds_.median())));
-    CONCORD_RETURN_IF_ERROR(report_.Decode(1, n_decode_, batch_, seconds(n_decode_, decode_speeds_.median())));
+    CONCORD_RETURN_IF_ERROR(
+        report_.Decode(decode_from_, n_decode_, batch_, seconds(n_decode_, decode_speeds_.median())));
     report_.End(model);
     return absl::OkStatus();
   }
@@ -94,8 +96,8 @@ class Bench : public Command {
     if (most <= 0) most = INT32_MAX;
     if (model_.context > 0) most = std::min(most, model_.context);
     n_prefill_ = prefill_.value_or(std::min(kDefaultPrefill, most - 1));
-    n_decode_ = decode_.value_or(std::min(kDefaultDecode, most - 2));
-    const int64_t needed = std::max({n_prefill_ + 1, n_decode_ + 2, std::min(most, kWarmUpTokens)});
+    n_decode_ = decode_.value_or(std::max<int64_t>(0, std::min(kDefaultDecode, most - decode_from_ - 1)));
+    const int64_t needed = std::max({n_prefill_ + 1, n_decode_ + decode_from_ + 1, std::min(most, kWarmUpTokens)});
     if (needed > most) {
       return UsageError(absl::StrCat("--prefill ", n_prefill_, " and --decode ", n_decode_, " need a context of ",
                                      needed, " tokens, but it holds ", most));
@@ -160,7 +162,7 @@ class Bench : public Command {
     }
     for (int64_t i = 0; i < repeat_ && n_decode_ > 0; ++i) {
       console.Progress("decode", ++done, total);
-      CONCORD_ASSIGN_OR_RETURN(const auto seconds, RunOnce(model, engine, 1, n_decode_ + 1));
+      CONCORD_ASSIGN_OR_RETURN(const auto seconds, RunOnce(model, engine, decode_from_, n_decode_ + 1));
       decode_speeds_.runs.push_back(static_cast<double>(batch_ * n_decode_) / seconds.second);
     }
     return ComputeCosts(model);
@@ -177,7 +179,7 @@ class Bench : public Command {
       CONCORD_ASSIGN_OR_RETURN(const graph::GraphCost prefill,
                                graph::ComputeCost(graph, prompt.symbols(), std::max<int64_t>(1, n_prefill_ / 2)));
       CONCORD_ASSIGN_OR_RETURN(const graph::GraphCost decode,
-                               graph::ComputeCost(graph, token.symbols(), 1 + n_decode_ / 2));
+                               graph::ComputeCost(graph, token.symbols(), decode_from_ + n_decode_ / 2));
       if (n_prefill_ > 0) ops_per_prefill_token_ += prefill.total.flops / static_cast<double>(batch_ * n_prefill_);
       bytes_per_decode_step_ += decode.total.weight_bytes + decode.total.state_bytes;
     }
@@ -191,18 +193,18 @@ class Bench : public Command {
     exec::StepSizes sizes = {.tokens = batch_,
                              .seqs = batch_,
                              .outputs = batch_,
-                             .kv_len = 1 + n_decode_ / 2,
+                             .kv_len = decode_from_ + n_decode_ / 2,
                              .max_tokens = model_.batch_tokens,
                              .context = model_.context};
     CONCORD_ASSIGN_OR_RETURN(const exec::StepPrediction decode,
                              exec::PredictStep(loaded.parts(), loaded.devices(), *models, sizes));
-    predicted_decode_ = static_cast<double>(batch_) / (exec::kEngineSeconds + decode.seconds);
+    predicted_decode_ = static_cast<double>(batch_) / (exec::EngineSeconds() + decode.seconds);
     if (n_prefill_ == 0) return absl::OkStatus();
     sizes.tokens = batch_ * n_prefill_;
     sizes.kv_len = std::max<int64_t>(1, n_prefill_ / 2);
     CONCORD_ASSIGN_OR_RETURN(const exec::StepPrediction prefill,
                              exec::PredictStep(loaded.parts(), loaded.devices(), *models, sizes));
-    predicted_prefill_ = static_cast<double>(sizes.tokens) / (exec::kEngineSeconds + prefill.seconds);
+    predicted_prefill_ = static_cast<double>(sizes.tokens) / (exec::EngineSeconds() + prefill.seconds);
     return absl::OkStatus();
   }
 
@@ -308,6 +310,7 @@ class Bench : public Command {
   double copy_bytes_per_second_ = 0;  // of any other device
   Speeds prefill_speeds_, decode_speeds_;
   double ops_per_prefill_token_ = 0, bytes_per_decode_step_ = 0;
+  int64_t decode_from_ = 1;
   double predicted_prefill_ = 0, predicted_decode_ = 0;  // tokens a second; 0: not predicted
 };
 

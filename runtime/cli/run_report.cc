@@ -47,7 +47,7 @@ absl::Status RunReport::Prefill(int64_t tokens, int64_t sequences, double second
     const int64_t keys = std::max<int64_t>(1, before + std::min(count, tokens) / 2);
     CONCORD_ASSIGN_OR_RETURN(const exec::StepPrediction predicted,
                              planner_->Predict({.tokens = count, .seqs = sequences, .outputs = 1, .kv_len = keys}));
-    prefill_.predicted += predicted.seconds + exec::kEngineSeconds;
+    prefill_.predicted += predicted.seconds + exec::EngineSeconds();
   }
   prefill_.measured += seconds;
   prefill_tokens_ += all;
@@ -59,7 +59,7 @@ absl::Status RunReport::Decode(int64_t kv, int64_t tokens, int64_t sequences, do
   CONCORD_ASSIGN_OR_RETURN(
       const exec::StepPrediction step,
       planner_->Predict({.tokens = sequences, .seqs = sequences, .outputs = sequences, .kv_len = kv + tokens / 2 + 1}));
-  decode_.predicted += static_cast<double>(tokens) * (step.seconds + exec::kEngineSeconds);
+  decode_.predicted += static_cast<double>(tokens) * (step.seconds + exec::EngineSeconds());
   decode_.measured += seconds;
   decode_tokens_ += tokens * sequences;
   return absl::OkStatus();

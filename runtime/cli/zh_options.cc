@@ -26,6 +26,7 @@ constexpr Phrase kPhrases[] = {
     {"Device", "设备"},
     {"where to run, as run-model devices lists them: one, or several with commas, or auto",
      "在哪个设备上运行，名称见 run-model devices：一个，或用逗号分隔的多个，或 auto"},
+    {"keys that are there before the first of these", "开始写之前上下文中已有的 token 数"},
     {"afterwards, what the plan had said, against the run", "运行后对比预计与实测"},
     {"which part runs where: \"layers 0-7=vulkan:0; output=cpu; *=opencl:0\"; WHAT is layers N or N-M, embed, output, "
      "experts or *",
