@@ -82,6 +82,27 @@ TEST_P(Gpu, HandsOverToTheCpuAndBack) {
   }
 }
 
+// A model over this device and the CPU writes what the CPU writes.
+TEST_P(Gpu, SharesAModelWithTheCpu) {
+  std::vector<std::string> models = {""};
+  for (const char* name : {"llama", "qwen2", "qwen3", "gpt2"}) models.push_back(Golden(name));
+  const std::string stories = std::string(CONCORD_SHARED_DIR) + "/data/stories260K.gguf";
+  if (std::filesystem::exists(stories)) models.push_back(stories);
+  for (const std::string& model : models) {
+    std::vector<std::string> args = {model, "-p", "One day a", "--temperature", "0", "-n", "40", "--ignore-eos", "-q"};
+    args.insert(args.end(), {"--compute", "exact", "--kv-type", "f32"});
+    const Outcome want = Run(args, false);
+    ASSERT_EQ(want.exit_code, 0) << want.err;
+    for (const std::string& place : {"layers 1=" + GetParam() + "; *=cpu", "layers 0=cpu; *=" + GetParam()}) {
+      std::vector<std::string> with = args;
+      with.insert(with.end(), {"--place", place});
+      const Outcome got = Run(with, false);
+      EXPECT_EQ(got.exit_code, 0) << got.err;
+      EXPECT_EQ(got.out, want.out) << model << " with " << place;
+    }
+  }
+}
+
 TEST_P(Gpu, KeepsCompiledKernels) {
   const std::string folder = Scratch("cache");
   ASSERT_EQ(::setenv("CONCORD_CACHE_DIR", folder.c_str(), 1), 0);
@@ -118,6 +139,20 @@ TEST_P(Gpu, PassesTheCanary) {
       EXPECT_EQ(run.exit_code, 0) << run.err;
     }
   }
+}
+
+TEST(Gpus, ShareAModelAmongThem) {
+  if (std::string(CONCORD_GPU_BACKENDS) != "opencl,vulkan") GTEST_SKIP() << "this build has not both GPU backends";
+  const std::string stories = std::string(CONCORD_SHARED_DIR) + "/data/stories260K.gguf";
+  if (!std::filesystem::exists(stories)) GTEST_SKIP() << "no " << stories;
+  std::vector<std::string> args = {stories, "-p", "Once upon", "--temperature", "0",
+                                   "-n",    "60", "-q",        "--compute",     "exact"};
+  const Outcome want = RunModel(args);
+  args.insert(args.end(), {"--place", "layers 0-1=vulkan:0; layers 2-3=opencl:0; *=cpu"});
+  const Outcome got = RunModel(args);
+  if (got.exit_code == 5 && got.err.find("there is no device") != std::string::npos) GTEST_SKIP() << got.err;
+  EXPECT_EQ(got.exit_code, 0) << got.err;
+  EXPECT_EQ(got.out, want.out);
 }
 
 TEST_P(Gpu, SaysThatThereIsNoDriver) {

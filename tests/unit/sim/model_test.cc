@@ -1,4 +1,5 @@
 // Whole models on simulated devices, through the embedding interface.
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <cstdlib>
@@ -41,6 +42,39 @@ TEST(SimModel, SeveralDevicesWriteWhatTheCpuWrites) {
     EXPECT_EQ(Greedy({"sim:2", "cpu"}, "layers 0=sim:2; *=cpu"), want) << clock;
   }
   ::unsetenv("CONCORD_SIM");
+}
+
+// An op that a device refuses runs elsewhere: the log says so once, the plan too, and the time is counted.
+TEST(SimModel, WhatIsRefusedRunsElsewhereAndIsCounted) {
+  ::setenv("CONCORD_SIM", "clock=virtual; refuse=rope", 1);
+  std::vector<std::string> warnings;
+  LoadOptions options = {.devices = {"sim:0", "cpu"},
+                         .place = "*=sim:0",
+                         .plugins = {CONCORD_SIM_PLUGIN},
+                         .compute = "exact",
+                         .kv_type = "f32"};
+  options.on_log = [&](LogLevel level, absl::string_view text) {
+    if (level == LogLevel::kWarning) warnings.emplace_back(text);
+  };
+  const std::string path = CONCORD_SOURCE_DIR "/tests/golden/llama/llama.gguf";
+  const auto plan = MakePlan(path, options);
+  const auto model = Model::Load(path, options);
+  ::unsetenv("CONCORD_SIM");
+  ASSERT_TRUE(model.ok()) << model.status();
+  ASSERT_EQ(warnings.size(), 1u);
+  EXPECT_THAT(warnings[0], testing::HasSubstr("rope of layers.0 and 3 more run on cpu:0 instead of sim:0"));
+  ASSERT_TRUE(plan.ok()) << plan.status();
+  ASSERT_EQ(plan->moved.size(), 1u);
+  EXPECT_EQ(plan->moved[0].device, "cpu:0");
+  EXPECT_EQ(plan->moved[0].scopes.size(), 4u);
+  auto engine = Engine::Create(*model, {});
+  ASSERT_TRUE(engine.ok()) << engine.status();
+  auto stream = engine->Generate({.prompt_tokens = {1, 2, 3}, .max_tokens = 4, .ignore_eos = true});
+  while (stream->Next().has_value()) {
+  }
+  EXPECT_TRUE(stream->status().ok()) << stream->status();
+  EXPECT_GT(engine->stats().off_device_seconds, 0);
+  EXPECT_LT(engine->stats().off_device_seconds, engine->stats().device_seconds);
 }
 
 }  // namespace
