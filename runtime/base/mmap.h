@@ -46,4 +46,8 @@ absl::Status ErrnoStatus(int error, absl::string_view what);
 // Zeros that can be read: address space, no memory. Null where there is no address space.
 std::shared_ptr<const void> ZeroPages(int64_t size_bytes);
 
+// Bytes a second that come from the disk, of a part of the file that is dropped from memory for it; 0: unknown. Reads
+// at most 64 MiB.
+double MeasureFileRead(const std::string& path);
+
 }  // namespace concord

@@ -4,6 +4,7 @@
 #include <functional>
 #include <utility>
 
+#include "runtime/base/mmap.h"
 #include "runtime/base/scaled_text.h"
 #include "runtime/exec/device_models.h"
 #include "runtime/exec/micro_batch.h"
@@ -47,6 +48,7 @@ absl::StatusOr<std::unique_ptr<Planner>> Planner::Make(const std::string& path, 
   auto models = measured.ok() ? *std::move(measured) : DescribedModels(devices);
   CONCORD_ASSIGN_OR_RETURN(auto planner,
                            Make(std::move(source), std::move(devices), std::move(models), options, engine));
+  planner->path_ = path;
   planner->unmeasured_ = std::string(measured.status().message());
   return planner;
 }
@@ -165,6 +167,32 @@ void Planner::AddDevices(const std::vector<DeviceMemory>& memory, const StepPred
   plan->prefill_seconds = prefill.seconds;
 }
 
+// Weights in the file that memory does not hold are read again in every step: whoever goes through more than there is
+// in a circle, under a replacement by age, never finds what he needs.
+void Planner::AddDisk(Plan* plan) const {
+  int64_t mapped = 0, left = -1;
+  for (size_t d = 0; d < devices_.size(); ++d) {
+    if (!models_[d].host_memory || models_[d].free_bytes < 0) continue;
+    mapped += plan->devices[d].weight_bytes_mapped;
+    if (left < 0) left = models_[d].free_bytes;
+    left -= plan->devices[d].resident_bytes();
+  }
+  if (left < 0 || mapped <= left || !plan->fits) return;
+  const std::string what =
+      absl::StrCat(BytesText(static_cast<double>(mapped)), " of weights stay in the file, but only ",
+                   BytesText(static_cast<double>(left)), " of memory are left to keep them in: ");
+  const double rate = path_.empty() ? 0 : MeasureFileRead(path_);
+  if (rate == 0) {
+    plan->remarks.push_back(absl::StrCat(what, "every step reads them from the disk"));
+    return;
+  }
+  const double seconds = static_cast<double>(mapped) / rate;
+  plan->decode_seconds += seconds;
+  plan->prefill_seconds += seconds;
+  plan->remarks.push_back(
+      absl::StrCat(what, "every step reads them from the disk, at ", BytesText(rate), "/s as measured now"));
+}
+
 absl::Status Planner::AddLimits(Plan* plan) const {
   int64_t most = kMaxTokens / std::max<int64_t>(1, sequences());
   if (graph_.module.max_context > 0) most = std::min(most, graph_.module.max_context);
@@ -207,6 +235,7 @@ absl::StatusOr<Plan> Planner::MakePlan() const {
   if (!unmeasured_.empty()) plan.remarks.push_back(absl::StrCat("not measured: ", unmeasured_));
   if (!placed_.remark.empty()) plan.remarks.push_back(placed_.remark);
   if (!plan.fits) plan.remarks.push_back(LackSentence(memory, models_));
+  AddDisk(&plan);
   CONCORD_RETURN_IF_ERROR(AddLimits(&plan));
   for (const auto& part : parts()) {
     if (!part->decoded.empty()) plan.remarks.push_back(DecodedSentence(part->decoded, part->device->id()));

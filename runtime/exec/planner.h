@@ -52,6 +52,7 @@ class Planner {
   void AddDevices(const std::vector<DeviceMemory>& memory, const StepPrediction& decode, const StepPrediction& prefill,
                   Plan* plan) const;
   absl::Status AddLimits(Plan* plan) const;
+  void AddDisk(Plan* plan) const;
   absl::StatusOr<bool> Fits(int64_t context, int64_t sequences) const;
   std::vector<int32_t> DeviceOfUnit() const;
 
@@ -63,6 +64,7 @@ class Planner {
   Placed placed_;
   std::optional<ModelMemory> memory_;
   std::string unmeasured_;  // why there are no speeds
+  std::string path_;        // of the file; empty: unknown
   std::string kv_type_;
 };
 

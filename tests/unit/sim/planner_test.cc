@@ -200,5 +200,29 @@ TEST_F(PlannerTest, WhatDoesNotFitAtAllSaysWhatWould) {
   EXPECT_THAT(plan->advice[0], testing::HasSubstr("--context "));
 }
 
+// Weights that are used in the file may exceed memory, at the disk's speed.
+TEST(DiskBound, WeightsLargerThanMemoryAreReadAgainInEveryStep) {
+  const std::string path = CONCORD_SOURCE_DIR "/tests/golden/llama/llama.gguf";
+  hal::DeviceRegistry registry = hal::DeviceRegistry::Discover({});
+  const std::shared_ptr<hal::Device> cpu = *registry.Open("cpu");
+  const LoadOptions options = {.context_tokens = 32};
+  const EngineOptions engine = {.max_tokens_in_flight = 1, .max_sequences = 1};
+  const auto plan = [&](int64_t free) {
+    graph::DeviceModel model{.id = "cpu:0", .free_bytes = free, .host_memory = true};
+    model.rates[""] = {1e9, 1e9};
+    return *(*Planner::Make(*loader::Open(path), {cpu}, {model}, options, engine))->MakePlan();
+  };
+  const ::concord::Plan roomy = plan(int64_t{1} << 40);
+  const int64_t resident = roomy.devices[0].resident_bytes(), mapped = roomy.devices[0].weight_bytes_mapped;
+  ASSERT_GT(mapped, 0);
+  EXPECT_TRUE(roomy.remarks.empty());
+  EXPECT_TRUE(plan(resident + mapped).remarks.empty());
+  const ::concord::Plan tight = plan(resident + mapped - 1);
+  EXPECT_TRUE(tight.fits);
+  ASSERT_EQ(tight.remarks.size(), 1u);
+  EXPECT_THAT(tight.remarks[0], testing::HasSubstr("every step reads them from the disk"));
+  EXPECT_FALSE(plan(resident - 1).fits);
+}
+
 }  // namespace
 }  // namespace concord::sim
