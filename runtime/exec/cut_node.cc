@@ -57,7 +57,7 @@ CutNode Cut(const graph::Graph& graph, const Node& node, int64_t most) {
   const CutNode whole = Whole(graph, node);
   CutNode cut = whole;
   cut.of = MatrixRows(graph, node);
-  cut.rows = most, cut.front = (most + 1) / 2;
+  cut.rows = most, cut.front = most - most / 2;  // which holds for the largest number too
   if (cut.rows >= cut.of) return whole;
   if (cut.attrs.Find("heads") != nullptr)
     cut.attrs.Set("heads", int64_t{0});  // how columns are named, not what they are
