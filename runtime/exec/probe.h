@@ -6,9 +6,9 @@
 
 namespace concord::exec {
 
-// What an engine takes of a step for itself, beside its devices: nearly all of it is waking whoever waits for the token,
-// measured when first asked for (some 5 ms). 30 µs on two virtual Xeon cores, a tenth of that where both threads happen
-// to share a core; planning and sampling take 2 µs with small vocabularies (2026-11).
+// What an engine takes of a step for itself, beside its devices: nearly all of it is waking whoever waits for the
+// token, measured when first asked for (some 5 ms). 30 µs on two virtual Xeon cores, a tenth of that where both threads
+// happen to share a core; planning and sampling take 2 µs with small vocabularies (2026-11).
 double EngineSeconds();
 
 struct ProbeOptions {

@@ -184,8 +184,8 @@ absl::StatusOr<std::vector<int32_t>> ApplyPlacement(const Graph& graph, const st
   for (const PlaceRule& rule : rules) {
     if (std::any_of(units.begin(), units.end(), [&](const Unit& unit) { return Names(rule, unit); })) continue;
     const std::string has = layers == 0 ? "no layers" : absl::StrCat("layers 0 to ", layers - 1);
-    return absl::InvalidArgumentError(absl::StrCat("place: the rule at position ", rule.position + 1, " (",
-                                                   rule.device, ") names nothing of ", graph.name, ", which has ", has,
+    return absl::InvalidArgumentError(absl::StrCat("place: the rule at position ", rule.position + 1, " (", rule.device,
+                                                   ") names nothing of ", graph.name, ", which has ", has,
                                                    rule.what == What::kExperts ? " and no experts" : ""));
   }
   std::vector<int32_t> rule_of(units.size(), -1);

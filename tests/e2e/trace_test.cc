@@ -184,9 +184,9 @@ TEST(TraceFile, ShowsAnotherDeviceAlike) { ExpectTraceOf("1", "reference"); }
 TEST(TraceFile, ShowsDevicesOfASplitOnOneClock) {
   setenv("CONCORD_SIM", "clock=real; clock_offset=123456789; clock_drift=0.0005; ns_per_tick=40", 1);
   const std::string path = Scratch("trace.json");
-  const Outcome run = RunModel({"-p", "Once upon a time", "--temperature", "0", "-n", "6", "--plugin",
-                                CONCORD_SIM_PLUGIN, "--place", "layers 0-1=cpu; *=sim:0", "--canary", "off", "--trace",
-                                path});
+  const Outcome run =
+      RunModel({"-p", "Once upon a time", "--temperature", "0", "-n", "6", "--plugin", CONCORD_SIM_PLUGIN, "--place",
+                "layers 0-1=cpu; *=sim:0", "--canary", "off", "--trace", path});
   unsetenv("CONCORD_SIM");
   ASSERT_EQ(run.exit_code, 0) << run.err;
   const Tracks tracks = Read(path);

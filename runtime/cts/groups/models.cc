@@ -51,8 +51,9 @@ class Run {
                                                      std::shared_ptr<hal::Device> device) {
     CONCORD_ASSIGN_OR_RETURN(auto source, loader::MakeSynthetic(shape, variant.weights, {}));
     auto run = std::make_unique<Run>();
-    CONCORD_ASSIGN_OR_RETURN(run->model_, exec::LoadedModel::Load(std::move(source), {std::move(device)},
-                                                                  {.compute = "exact", .kv_type = variant.kv, .canary = "off"}));
+    CONCORD_ASSIGN_OR_RETURN(run->model_,
+                             exec::LoadedModel::Load(std::move(source), {std::move(device)},
+                                                     {.compute = "exact", .kv_type = variant.kv, .canary = "off"}));
     constexpr int64_t kSeqs = std::size(kPrompts);
     CONCORD_ASSIGN_OR_RETURN(
         run->runner_,

@@ -47,7 +47,7 @@ typedef struct concord_load_options {
   void (*on_progress)(void* user, int64_t done_bytes, int64_t total_bytes);
   void* user;
   concord_trace* trace; /* records what the model and its engines do; NULL: nothing. It may be freed before them. */
-  const char* canary; /* NULL: "strict"; off, warn, full: how devices other than the CPU are proven */
+  const char* canary;   /* NULL: "strict"; off, warn, full: how devices other than the CPU are proven */
   /* Prompts on one device, answers on another: both or none, and then `device` is NULL. */
   const char* prefill_device;
   const char* decode_device;

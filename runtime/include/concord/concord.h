@@ -189,8 +189,8 @@ struct Result {
   std::string stop_text;  // the stop string that ended it, if one did
   int64_t prompt_tokens = 0;
   int64_t generated_tokens = 0;
-  double prefill_seconds = 0;  // from submission to the first token
-  double decode_seconds = 0;   // from the first token to the last
+  double prefill_seconds = 0;         // from submission to the first token
+  double decode_seconds = 0;          // from the first token to the last
   std::vector<std::string> warnings;  // ModelInfo's: why the answer may be wrong
 };
 

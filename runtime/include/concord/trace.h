@@ -24,10 +24,10 @@ enum {
 typedef struct concord_trace_event {
   uint64_t begin_ticks; /* of the device's clock */
   uint64_t end_ticks;
-  uint64_t bytes;              /* that a copy or fill moved; of ops 0 */
-  concord_prepared* prepared;  /* of an op or submission, to tell programs apart; never followed */
-  uint32_t op_index;           /* position in concord_program_desc.ops, or CONCORD_NONE */
-  int32_t kind;                /* CONCORD_TRACE_* */
+  uint64_t bytes;             /* that a copy or fill moved; of ops 0 */
+  concord_prepared* prepared; /* of an op or submission, to tell programs apart; never followed */
+  uint32_t op_index;          /* position in concord_program_desc.ops, or CONCORD_NONE */
+  int32_t kind;               /* CONCORD_TRACE_* */
   uint32_t queue_index;
   uint32_t reserved;
 } concord_trace_event;
