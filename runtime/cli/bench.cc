@@ -201,10 +201,9 @@ class Bench : public Command {
     predicted_decode_ = static_cast<double>(batch_) / (exec::EngineSeconds() + decode.seconds);
     if (n_prefill_ == 0) return absl::OkStatus();
     sizes.tokens = batch_ * n_prefill_;
-    sizes.kv_len = std::max<int64_t>(1, n_prefill_ / 2);
-    CONCORD_ASSIGN_OR_RETURN(const exec::StepPrediction prefill,
-                             exec::PredictStep(loaded.parts(), loaded.devices(), *models, sizes));
-    predicted_prefill_ = static_cast<double>(sizes.tokens) / (exec::EngineSeconds() + prefill.seconds);
+    CONCORD_ASSIGN_OR_RETURN(const double prefill,
+                             exec::PredictPrompts(loaded.parts(), loaded.devices(), *models, sizes));
+    predicted_prefill_ = static_cast<double>(sizes.tokens) / prefill;
     return absl::OkStatus();
   }
 

@@ -1,7 +1,5 @@
 #include "runtime/cli/run_report.h"
 
-#include <algorithm>
-
 #include "absl/strings/str_format.h"
 #include "runtime/cli/host_info.h"
 #include "runtime/exec/loaded_model.h"
@@ -32,25 +30,22 @@ absl::Status RunReport::Begin(const ModelOptions& options, int64_t sequences, Co
   CONCORD_ASSIGN_OR_RETURN(planner_, MakePlanner(options, sequences, console));
   CONCORD_ASSIGN_OR_RETURN(plan_, planner_->MakePlan());
   for (const PlanDevice& device : plan_.devices) memory_.predicted += static_cast<double>(device.resident_bytes());
-  batch_tokens_ = options.batch_tokens;
   anonymous_before_ = AnonymousBytes();
   return absl::OkStatus();
 }
 
-// Long prompts go in steps of at most batch_tokens_, each of which sees the keys of those before it.
 absl::Status RunReport::Prefill(int64_t tokens, int64_t sequences, double seconds) {
   if (!wanted_ || tokens == 0) return absl::OkStatus();
-  const int64_t all = tokens * sequences, steps = (all + batch_tokens_ - 1) / batch_tokens_;
-  for (int64_t step = 0; step < steps; ++step) {
-    const int64_t count = std::min(batch_tokens_, all - step * batch_tokens_);
-    const int64_t before = sequences == 1 ? step * batch_tokens_ : 0;
-    const int64_t keys = std::max<int64_t>(1, before + std::min(count, tokens) / 2);
-    CONCORD_ASSIGN_OR_RETURN(const exec::StepPrediction predicted,
-                             planner_->Predict({.tokens = count, .seqs = sequences, .outputs = 1, .kv_len = keys}));
-    prefill_.predicted += predicted.seconds + exec::EngineSeconds();
-  }
+  CONCORD_ASSIGN_OR_RETURN(const double predicted,
+                           exec::PredictPrompts(planner_->parts(), planner_->devices(), planner_->models(),
+                                                {.tokens = tokens * sequences,
+                                                 .seqs = sequences,
+                                                 .outputs = 1,
+                                                 .max_tokens = plan_.step_tokens,
+                                                 .context = planner_->context()}));
+  prefill_.predicted += predicted;
   prefill_.measured += seconds;
-  prefill_tokens_ += all;
+  prefill_tokens_ += tokens * sequences;
   return absl::OkStatus();
 }
 

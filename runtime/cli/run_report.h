@@ -35,7 +35,6 @@ class RunReport {
   bool wanted_ = false;
   std::unique_ptr<exec::Planner> planner_;
   Plan plan_;
-  int64_t batch_tokens_ = 0;
   double anonymous_before_ = 0;
   Pair memory_, prefill_, decode_;  // bytes; seconds
   int64_t prefill_tokens_ = 0, decode_tokens_ = 0;

@@ -63,11 +63,17 @@ class Measure {
     bool after_layers = false;
     weight_units_.clear();
     std::vector<double> reads(models_.size());
-    for (const auto& part : parts) CONCORD_RETURN_IF_ERROR(AddReads(*part, &reads));
+    std::vector<graph::GraphCost> costs;
     for (const auto& part : parts) {
-      const std::vector<graph::Unit> unit_of = graph::UnitsOf(part->module.main, after_layers);
-      after_layers = after_layers || graph::LayerCount(part->module.main) > 0;
-      CONCORD_RETURN_IF_ERROR(AddNodes(*part, unit_of, reads[part->device_index], &device));
+      CONCORD_ASSIGN_OR_RETURN(costs.emplace_back(),
+                               graph::ComputeCost(part->module.main, symbols_, wanted_.step.kv_len));
+      reads[part->device_index] += costs.back().total.weight_bytes + costs.back().total.state_bytes;
+    }
+    for (size_t p = 0; p < parts.size(); ++p) {
+      const graph::Graph& graph = parts[p]->module.main;
+      const std::vector<graph::Unit> unit_of = graph::UnitsOf(graph, after_layers);
+      after_layers = after_layers || graph::LayerCount(graph) > 0;
+      CONCORD_RETURN_IF_ERROR(AddNodes(*parts[p], unit_of, costs[p], reads[parts[p]->device_index], &device));
     }
     return device;
   }
@@ -91,18 +97,10 @@ class Measure {
     double bytes;
   };
 
-  absl::Status AddReads(const LoadedPart& part, std::vector<double>* reads) {
-    CONCORD_ASSIGN_OR_RETURN(const graph::GraphCost cost,
-                             graph::ComputeCost(part.module.main, symbols_, wanted_.step.kv_len));
-    (*reads)[part.device_index] += cost.total.weight_bytes + cost.total.state_bytes;
-    return absl::OkStatus();
-  }
-
-  absl::Status AddNodes(const LoadedPart& part, const std::vector<graph::Unit>& unit_of, double reads,
-                        SplitProblem::Device* device) {
+  absl::Status AddNodes(const LoadedPart& part, const std::vector<graph::Unit>& unit_of, const graph::GraphCost& cost,
+                        double reads, SplitProblem::Device* device) {
     const graph::Graph& graph = part.module.main;
     const graph::DeviceModel& model = models_[part.device_index];
-    CONCORD_ASSIGN_OR_RETURN(const graph::GraphCost cost, graph::ComputeCost(graph, symbols_, wanted_.step.kv_len));
     for (size_t n = 0; n < graph.nodes.size(); ++n) {
       const size_t unit = UnitIndex(unit_of[n], layers_);
       device->seconds[unit] += model.Seconds(graph, graph.nodes[n], part.arithmetic[n], cost.nodes[n], reads);

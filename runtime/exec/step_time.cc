@@ -4,6 +4,7 @@
 
 #include "runtime/exec/capacities.h"
 #include "runtime/exec/micro_batch.h"
+#include "runtime/exec/probe.h"
 #include "runtime/exec/step_inputs.h"
 #include "runtime/exec/step_sizes.h"
 #include "runtime/graph/split.h"
@@ -142,6 +143,20 @@ absl::StatusOr<StepPrediction> PredictStep(const Parts& parts, const std::vector
   for (double& seconds : prediction.part_seconds) seconds *= static_cast<double>(pieces);
   for (double& bytes : prediction.part_out_bytes) bytes *= static_cast<double>(pieces);
   return prediction;
+}
+
+absl::StatusOr<double> PredictPrompts(const Parts& parts, const std::vector<std::shared_ptr<hal::Device>>& devices,
+                                      const std::vector<graph::DeviceModel>& models, StepSizes sizes) {
+  const int64_t all = sizes.tokens, prompt = all / std::max<int64_t>(1, sizes.seqs);
+  double seconds = 0;
+  for (int64_t done = 0; done < all; done += sizes.tokens) {
+    sizes.tokens = std::min(sizes.max_tokens, all - done);
+    const int64_t before = sizes.seqs == 1 ? done : 0;  // several prompts go one after the other
+    sizes.kv_len = std::max<int64_t>(1, before + std::min(sizes.tokens, prompt) / 2);
+    CONCORD_ASSIGN_OR_RETURN(const StepPrediction step, PredictStep(parts, devices, models, sizes));
+    seconds += step.seconds + EngineSeconds();
+  }
+  return seconds;
 }
 
 }  // namespace concord::exec

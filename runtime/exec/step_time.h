@@ -31,4 +31,9 @@ struct StepPrediction {
 absl::StatusOr<StepPrediction> PredictStep(const Parts& parts, const std::vector<std::shared_ptr<hal::Device>>& devices,
                                            const std::vector<graph::DeviceModel>& models, const StepSizes& sizes);
 
+// How long prompts take that have sizes.tokens tokens together: in steps of at most sizes.max_tokens, each of which
+// sees the keys of those before it. sizes.kv_len is not read.
+absl::StatusOr<double> PredictPrompts(const Parts& parts, const std::vector<std::shared_ptr<hal::Device>>& devices,
+                                      const std::vector<graph::DeviceModel>& models, StepSizes sizes);
+
 }  // namespace concord::exec

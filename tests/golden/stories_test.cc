@@ -128,7 +128,7 @@ void WriteSafetensors(const loader::ModelSource& source, const fs::path& path) {
 }
 
 TEST(Stories, GgufOnEveryDevice) {
-  if (Stories().empty()) GTEST_SKIP() << "stories260K.gguf is not here";
+  if (Stories().empty()) GTEST_SKIP() << "there is no ../shared/data/stories260K.gguf";
   EXPECT_EQ(Generate(Stories(), {}, 120).rfind(kBegins, 0), 0u);
   EXPECT_EQ(Generate(Stories(), {.compute = "exact", .kv_type = "f32"}, 120).rfind(kBegins, 0), 0u);
   EXPECT_EQ(Generate(Stories(), {.devices = {"reference"}}, 40), Generate(Stories(), {}, 40));
@@ -136,7 +136,7 @@ TEST(Stories, GgufOnEveryDevice) {
 
 // Read on one device and written on another, whatever the types of the two KV caches.
 TEST(Stories, HandedOverBetweenDevices) {
-  if (Stories().empty()) GTEST_SKIP() << "stories260K.gguf is not here";
+  if (Stories().empty()) GTEST_SKIP() << "there is no ../shared/data/stories260K.gguf";
   const std::string want = Generate(Stories(), {.compute = "exact", .kv_type = "f32"}, 120);
   EXPECT_EQ(want.rfind(kBegins, 0), 0u);
   const auto text = [](const char* prefill, const char* decode, const char* kv, const char* decode_kv) {
@@ -158,7 +158,7 @@ TEST(Stories, HandedOverBetweenDevices) {
 }
 
 TEST(Stories, HuggingFaceFolderGivesTheSameText) {
-  if (Stories().empty()) GTEST_SKIP() << "stories260K.gguf is not here";
+  if (Stories().empty()) GTEST_SKIP() << "there is no ../shared/data/stories260K.gguf";
   const auto source = loader::Open(Stories());
   ASSERT_TRUE(source.ok()) << source.status();
   const fs::path folder = fs::path(testing::TempDir()) / "stories260K-hf";
