@@ -10,6 +10,7 @@
 #include "runtime/exec/micro_batch.h"
 #include "runtime/exec/step_runner.h"
 #include "tests/emulators/discrete/path.h"
+#include "tests/unit/exec/token_ids.h"
 
 namespace concord {
 namespace {
@@ -45,12 +46,7 @@ std::vector<std::vector<int32_t>> Greedy(const Model& model) {
     request.sampling.temperature = 0;
     streams.push_back(*engine->Generate(request));
   }
-  std::vector<std::vector<int32_t>> ids(streams.size());
-  for (size_t r = 0; r < streams.size(); ++r) {
-    for (const Token& token : streams[r]) ids[r].push_back(token.id);
-    EXPECT_TRUE(streams[r].status().ok()) << streams[r].status();
-  }
-  return ids;
+  return TokenIds(std::move(streams));
 }
 
 TEST(SplitModel, GreedyTextIsThatOfOneDevice) {
