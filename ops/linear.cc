@@ -1,5 +1,5 @@
+#include "ops/core/arithmetic_rows.h"
 #include "ops/core/numerics.h"
-#include "runtime/base/packing/int8_rows.h"
 
 // y[t, o] = sum_i x[t, i] W[o, i] (+ bias[o]).
 // Shapes: x [n, in], or [n, a, b] with a·b = in; W [out, in] of any packing; bias [out]; y [n, out], or with the
@@ -39,25 +39,10 @@ absl::Status InferLinear(const LinearAttrs& attrs, Signature& s) {
   return absl::OkStatus();
 }
 
-// Rows of x as the arithmetic sees them, flattened to [n, in].
-std::vector<std::vector<double>> ArithmeticRows(const TensorView& x, int64_t n, int64_t in,
-                                                const std::string& arithmetic) {
-  const int64_t parts = n == 0 ? 0 : x.rows() / n;
-  std::vector<std::vector<double>> rows(n, std::vector<double>(in));
-  for (int64_t t = 0; t < n; ++t) {
-    for (int64_t p = 0; p < parts; ++p) x.ReadRow(t * parts + p, rows[t].data() + p * x.cols());
-    if (arithmetic != "int8/32") continue;
-    std::vector<float> values(rows[t].begin(), rows[t].end());
-    packing::RoundToInt8Rows(values.data(), in);
-    rows[t].assign(values.begin(), values.end());
-  }
-  return rows;
-}
-
 void ReferenceLinear(const LinearAttrs&, const RefArgs& args) {
   const TensorView &x = args["x"], &w = args["w"], &y = args["y"];
   const int64_t n = x.dim(0), in = w.cols(), out = w.rows();
-  const auto rows = ArithmeticRows(x, n, in, args.arithmetic());
+  const auto rows = ArithmeticRows(x, in, args.arithmetic());
   const std::vector<double> bias = args.has("bias") ? args["bias"].Row(0) : std::vector<double>(out, 0.0);
   std::vector<std::vector<double>> result(n, std::vector<double>(out));
   for (int64_t o = 0; o < out; ++o) {

@@ -1,5 +1,6 @@
 #include "backends/cpu/step_builder.h"
 
+#include "backends/cpu/expert_rows.h"
 #include "kernels/cpu/quantized_rows.h"
 #include "runtime/base/packing/packing.h"
 
@@ -11,14 +12,16 @@ class QuantizeStep final : public Step {
   QuantizeStep(const kernels::KernelTable& kernels, const Activation& x, int64_t k, uint32_t scratch)
       : kernels_(kernels), x_(x), k_(k), scratch_(scratch), rows_per_tile_(std::max<int64_t>(1, 16384 / k)) {}
 
-  int64_t Tiles(const Frame& frame) const override { return CeilDiv(frame.Extent(x_.n), rows_per_tile_); }
+  int64_t Tiles(const Frame& frame) const override { return CeilDiv(Rows(frame), rows_per_tile_); }
   void Run(const Frame& frame, int64_t tile, uint32_t) const override {
-    const int64_t begin = tile * rows_per_tile_, end = std::min(begin + rows_per_tile_, frame.Extent(x_.n));
+    const int64_t begin = tile * rows_per_tile_, end = std::min(begin + rows_per_tile_, Rows(frame));
     kernels_.quantize_rows(x_.data(frame) + begin * k_, k_, end - begin, k_,
                            frame.Scratch<char>(scratch_) + begin * kernels::QuantizedRowBytes(k_));
   }
 
  private:
+  int64_t Rows(const Frame& frame) const { return frame.Extent(x_.n) * (x_.width() / k_); }
+
   const kernels::KernelTable& kernels_;
   Activation x_;
   int64_t k_;
@@ -116,7 +119,7 @@ uint32_t StepBuilder::NewScratch(uint64_t bytes) {
 uint32_t StepBuilder::Quantized(const Activation& x, int64_t k) {
   auto [entry, fresh] = quantized_.try_emplace({x.value, k}, 0);
   if (fresh) {
-    const int64_t rows = std::max<int64_t>(bindings_->capacity(x.n), 1);
+    const int64_t rows = std::max<int64_t>(bindings_->capacity(x.n) * (x.width() / k), 1);
     entry->second = NewScratch(static_cast<uint64_t>(rows * kernels::QuantizedRowBytes(k)));
     AddShared(std::make_unique<QuantizeStep>(*kernels_, x, k, entry->second),
               {{false, x.value, false}, {true, entry->second, true}});
@@ -133,6 +136,19 @@ uint32_t StepBuilder::RopeTable(const sdk::Value& positions, const sdk::Value& i
     entry->second = NewScratch(static_cast<uint64_t>(rows * n_pairs) * 2 * sizeof(float));
     AddShared(std::make_unique<RopeTableStep>(*kernels_, positions, inv_freq, n_pairs, attn_factor, entry->second),
               {{false, positions.index, false}, {false, inv_freq_value.index, false}, {true, entry->second, true}});
+  }
+  current_.accesses.push_back({true, entry->second, false});
+  return entry->second;
+}
+
+uint32_t StepBuilder::ExpertRows(const sdk::Value& ids, int64_t n_experts) {
+  auto [entry, fresh] = expert_rows_.try_emplace({ids.index, n_experts}, 0);
+  if (fresh) {
+    const Activation shape = Activation::Of(ids);
+    const cpu::ExpertRows rows(n_experts, std::max<int64_t>(bindings_->capacity(shape.n) * shape.cols, 1));
+    entry->second = NewScratch(rows.bytes());
+    AddShared(std::make_unique<ExpertRowsStep>(shape, n_experts, entry->second),
+              {{false, ids.index, false}, {true, entry->second, true}});
   }
   current_.accesses.push_back({true, entry->second, false});
   return entry->second;

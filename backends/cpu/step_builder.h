@@ -50,13 +50,17 @@ class StepBuilder {
   // So much scratch for whichever worker runs a tile of any step.
   void NeedWorkerScratch(uint64_t bytes) { worker_bytes_ = std::max(worker_bytes_, bytes); }
 
-  // The rows of `x`, each of `k` floats, rounded for arithmetic int8/32 (kernels/cpu/quantized_rows.h): one step,
-  // however many ops ask. The scratch id.
+  // `x` as rows of `k` floats each, rounded for arithmetic int8/32 (kernels/cpu/quantized_rows.h): one step, however
+  // many ops ask. The scratch id.
   uint32_t Quantized(const Activation& x, int64_t k);
 
   // cos and sin for every token: one step for all layers.
   uint32_t RopeTable(const sdk::Value& positions, const sdk::Value& inv_freq_value, FloatVector inv_freq,
                      int64_t n_pairs, float attn_factor);
+
+  // Which rows each of `n_experts` experts works on, from `ids` [n, k]: one step for all ops that ask. The scratch id;
+  // expert_rows.h says what it holds.
+  uint32_t ExpertRows(const sdk::Value& ids, int64_t n_experts);
 
   std::vector<PlannedStep>& steps() { return steps_; }
   const std::vector<uint64_t>& scratch_bytes() const { return scratch_bytes_; }
@@ -75,7 +79,8 @@ class StepBuilder {
   uint64_t worker_bytes_ = 0;
   std::map<std::pair<uint32_t, int64_t>, uint32_t> quantized_;  // (value, k) → scratch
   std::map<std::tuple<uint32_t, uint32_t, int64_t, float>, uint32_t>
-      rope_tables_;  // (positions, inv_freq, pairs, factor)
+      rope_tables_;                                               // (positions, inv_freq, pairs, factor)
+  std::map<std::pair<uint32_t, int64_t>, uint32_t> expert_rows_;  // (ids, experts) → scratch
   std::vector<std::unique_ptr<std::vector<float>>> floats_;
 };
 

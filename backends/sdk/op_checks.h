@@ -114,6 +114,46 @@ inline Checks& CheckGlu(const Op& op, Checks* checks) {
   return *checks;
 }
 
+inline Checks& CheckMoeRoute(const Op& op, Checks* checks) {
+  const std::string_view func = op.attrs().String(CONCORD_MOE_ROUTE_ATTR_FUNC, CONCORD_MOE_ROUTE_DEFAULT_FUNC),
+                         score = op.attrs().String(CONCORD_MOE_ROUTE_ATTR_GROUP_SCORE,
+                                                   CONCORD_MOE_ROUTE_DEFAULT_GROUP_SCORE);
+  const int64_t k = op.attrs().Int(CONCORD_MOE_ROUTE_ATTR_K, CONCORD_MOE_ROUTE_DEFAULT_K);
+  checks->Inputs({CONCORD_MOE_ROUTE_IN_LOGITS})
+      .Outputs({CONCORD_MOE_ROUTE_OUT_WEIGHTS})
+      .Attributes({CONCORD_MOE_ROUTE_ATTR_FUNC, CONCORD_MOE_ROUTE_ATTR_K, CONCORD_MOE_ROUTE_ATTR_GROUPS,
+                   CONCORD_MOE_ROUTE_ATTR_TOPK_GROUP, CONCORD_MOE_ROUTE_ATTR_GROUP_SCORE,
+                   CONCORD_MOE_ROUTE_ATTR_NORMALISE, CONCORD_MOE_ROUTE_ATTR_SCALE})
+      .Need(func == "softmax" || func == "sigmoid" || func == "softmax_after" || func == "sqrt_softplus",
+            Cat("func ", func))
+      .Need(score == "max" || score == "top2", Cat("group_score ", score));
+  if (!checks->ok()) return *checks;
+  const Value logits = op.input(CONCORD_MOE_ROUTE_IN_LOGITS), ids = op.output(CONCORD_MOE_ROUTE_OUT_IDS);
+  checks->Need(logits.rank() == 2 && logits.fixed(1) >= k && k > 0, "fewer experts than k")
+      .Same(ids, op.output(CONCORD_MOE_ROUTE_OUT_WEIGHTS))
+      .Need(
+          ids.packing() == "i32" && ids.rank() == 2 && ids.fixed(1) == k && Checks::SameDim(ids.dim(0), logits.dim(0)),
+          "ids of another shape than k a token")
+      .Vector(CONCORD_MOE_ROUTE_IN_BIAS, logits.fixed(1));
+  if (checks->ok() && op.has_input(CONCORD_MOE_ROUTE_IN_FORCED_IDS)) {
+    checks->Int32({CONCORD_MOE_ROUTE_IN_FORCED_IDS}).Same(op.input(CONCORD_MOE_ROUTE_IN_FORCED_IDS), ids);
+  }
+  return *checks;
+}
+
+inline Checks& CheckWeightedSum(const Op& op, Checks* checks) {
+  checks->Inputs({CONCORD_WEIGHTED_SUM_IN_X, CONCORD_WEIGHTED_SUM_IN_W})
+      .Outputs({CONCORD_WEIGHTED_SUM_OUT_Y})
+      .Attributes({});
+  if (!checks->ok()) return *checks;
+  const Value x = op.input(CONCORD_WEIGHTED_SUM_IN_X), w = op.input(CONCORD_WEIGHTED_SUM_IN_W),
+              y = op.output(CONCORD_WEIGHTED_SUM_OUT_Y);
+  return checks->Need(x.rank() == 3 && w.rank() == 2 && y.rank() == 2, "these ranks")
+      .Need(x.fixed(1) == w.fixed(1) && x.fixed(2) == y.fixed(1) && Checks::SameDim(x.dim(0), w.dim(0)) &&
+                Checks::SameDim(x.dim(0), y.dim(0)),
+            "operands that do not fit");
+}
+
 inline Checks& CheckKvAppend(const Op& op, Checks* checks) {
   const Value k = op.input(CONCORD_KV_APPEND_IN_K), v = op.input(CONCORD_KV_APPEND_IN_V),
               k_cache = op.input(CONCORD_KV_APPEND_IN_K_CACHE), v_cache = op.input(CONCORD_KV_APPEND_IN_V_CACHE);

@@ -43,6 +43,8 @@ struct KernelTable {
 
   void (*kv_append)(const KvAppendArgs& args);
   void (*attention)(const AttentionTile& tile);
+
+  void (*weighted_sum)(const WeightedSumArgs& args);  // of a token's experts
 };
 
 // The table of `isa`; the portable one when this build does not hold that variant. Ask IsaSupported before calling in.

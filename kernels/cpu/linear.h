@@ -29,7 +29,9 @@ struct LinearTile {
   int64_t x_stride_bytes = 0;
   int64_t m_begin = 0;
   int64_t m_end = 0;
-  float* y = nullptr;  // y[m, n] at y[m * y_stride + n]
+  const int32_t* x_rows = nullptr;  // row m is row x_rows[m] of x; null: row m itself
+  const int32_t* y_rows = nullptr;  // and its results go to row y_rows[m] of y; null: to row m
+  float* y = nullptr;               // y[m, n] at y[m * y_stride + n]
   int64_t y_stride = 0;
   const float* bias = nullptr;  // [n], indexed by n itself; null: none
   void* scratch = nullptr;      // scratch_bytes(k, m_end - m_begin) bytes, aligned to 64, used by this call alone

@@ -42,4 +42,14 @@ struct GluArgs {
   float plus_one = 0.0f;  // 1 adds one to up
 };
 
+// y = sum of the k rows of x, row j times weights[j], from j = 0 on.
+struct WeightedSumArgs {
+  const float* x = nullptr;
+  int64_t x_stride = 0;
+  const float* weights = nullptr;  // [k]
+  int64_t k = 0;
+  float* y = nullptr;  // no row of x
+  int64_t width = 0;
+};
+
 }  // namespace concord::kernels

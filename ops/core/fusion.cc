@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <map>
 
 #include "ops/core/op.h"
@@ -87,8 +88,12 @@ void ReferenceFused(const std::vector<FusionPart>& parts, const Attrs& attrs, co
   }
 }
 
+bool HasWeights(const OpDef& op) {
+  return std::any_of(op.inputs.begin(), op.inputs.end(), [](const Slot& slot) { return slot.weight; });
+}
+
 Cost CostFused(const std::vector<FusionPart>& parts, const Attrs& attrs, const CostArgs& args) {
-  Cost sum;
+  Cost sum{.weight_share = 0};
   for (const FusionPart& part : parts) {
     CostArgs part_args = args;
     part_args.dim = [&](absl::string_view slot, int i) -> int64_t {
@@ -100,6 +105,8 @@ Cost CostFused(const std::vector<FusionPart>& parts, const Attrs& attrs, const C
     const Cost cost = PartOp(part).cost(PartAttrs(part, attrs), part_args);
     sum.flops += cost.flops;
     sum.state_bytes += cost.state_bytes;
+    // Parts with weights agree on it in all of the catalogue; those without have 1 and say nothing.
+    if (HasWeights(PartOp(part))) sum.weight_share = std::max(sum.weight_share, cost.weight_share);
   }
   return sum;
 }

@@ -40,7 +40,8 @@ class RefArgs {
 // What one application costs, for placement: the work, and the bytes besides those of its tensors.
 struct Cost {
   double flops = 0;
-  double state_bytes = 0;  // of state that is really read or written (KV of the visible tokens, not the whole pool)
+  double state_bytes = 0;   // of state that is really read or written (KV of the visible tokens, not the whole pool)
+  double weight_share = 1;  // of the bytes of its weights, what is really read (experts that no token goes to are not)
 };
 
 // Concrete sizes for a cost: dims of slots under given symbol values, and how many keys a query sees.

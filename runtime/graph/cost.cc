@@ -84,7 +84,7 @@ NodeCost CostOf(const Graph& graph, const Node& node, const Sizes& sizes, int64_
     const ValueId id = node.inputs[i];
     if (id == kNoValue || graph.values[id].role == Role::kState) continue;
     if (graph.values[id].role == Role::kWeight) {
-      cost.weight_bytes += WeightBytes(node, id, sizes);
+      cost.weight_bytes += op.weight_share * WeightBytes(node, id, sizes);
       continue;
     }
     cost.activation_bytes += sizes.bytes[id];

@@ -11,7 +11,8 @@
 
 namespace concord::cpu {
 
-// One weight matrix times x: what linear and the ops that fuse it have in common.
+// One weight matrix times x, or one of several that lie one after the other (experts): what linear and the ops that
+// fuse it have in common.
 struct LinearPart {
   const kernels::LinearKernel* kernel = nullptr;
   const packing::Packing* packing = nullptr;
@@ -26,12 +27,15 @@ struct LinearPart {
   FloatVector bias;
 
   static void Check(const sdk::Op& op, const sdk::Value& x, const sdk::Value& w, Checks* checks);
+  // What kernels ask of the weights alone.
+  static void CheckWeights(const sdk::Op& op, const sdk::Value& w, Checks* checks);
+  // `w` [n_out, k] or [matrices, n_out, k]; the rows of x are k wide.
   static sdk::Result<LinearPart> Make(const sdk::Op& op, const sdk::Value& x, const sdk::Value& w,
                                       StepBuilder& builder);
 
   // y[m, n] for the rows of x and of W that `tile` names; result (m, n) goes to tile.y[m * tile.y_stride + n]. The
   // caller sets those and the scratch memory, the rest is filled in here.
-  void Run(const Frame& frame, kernels::LinearTile tile) const;
+  void Run(const Frame& frame, kernels::LinearTile tile, int64_t matrix = 0) const;
 };
 
 // How m rows of x and n_out rows of W are cut.
@@ -42,6 +46,8 @@ struct LinearTiling {
   static constexpr int64_t kMostRows = 256;
   static constexpr int64_t kFewRows = 8;       // rows of x up to which reading W costs more than multiplying
   static constexpr int64_t kShortestRun = 64;  // rows of W: twice what a kernel prefetches ahead
+  // Products of a tile that is bound by arithmetic, 40 us: long against claiming one (0.1 us), short against a step.
+  static constexpr int64_t kTileProducts = int64_t{8} << 20;
 
   static LinearTiling Of(const LinearPart& part, int64_t m) {
     LinearTiling t;
@@ -53,9 +59,7 @@ struct LinearTiling {
       // tiles of 64 KB 21, four a worker 24, two 28, one 29. Two leave something to even out a busy neighbour with.
       t.n_tile = std::max<int64_t>(kShortestRun, CeilDiv(part.n_out, 2 * part.workers));
     } else {
-      // Bound by arithmetic: about 8M products a tile (40 us), long against claiming one (0.1 us), short against a
-      // step.
-      t.n_tile = (int64_t{8} << 20) / std::max<int64_t>(1, part.k * t.m_tile);
+      t.n_tile = kTileProducts / std::max<int64_t>(1, part.k * t.m_tile);
     }
     t.n_tile = std::max(unit, CeilDiv(t.n_tile, unit) * unit);
     t.n_tiles = CeilDiv(part.n_out, t.n_tile);

@@ -59,7 +59,8 @@ struct TokenRow {
 template <typename F>
 CONCORD_INLINE TokenRow RowAt(const LinearTile& tile, int64_t m, int64_t k0) {
   constexpr bool kSixteen = F::kGroup == 16;
-  const auto* record = static_cast<const uint8_t*>(tile.x) + m * tile.x_stride_bytes;
+  const int64_t row = tile.x_rows == nullptr ? m : tile.x_rows[m];
+  const auto* record = static_cast<const uint8_t*>(tile.x) + row * tile.x_stride_bytes;
   const int64_t sum_at = (kSixteen ? ScaledSum16Offset(tile.k) : ScaledSumOffset(tile.k)) + k0 / F::kGroup * 4;
   const int64_t neg_at = (kSixteen ? NegSum16Offset(tile.k) : NegSumOffset(tile.k)) + k0 / F::kGroup * 4;
   return {reinterpret_cast<const int8_t*>(record + k0),
@@ -162,7 +163,8 @@ CONCORD_INLINE void WriteSums(const LinearTile& tile, int64_t n0, int64_t m0, in
     for (int64_t m = m0; m < m1; ++m) {
       VecF v = Load(sums + (m - m0) * kPassRows + p);
       if (tile.bias != nullptr) v += bias;
-      StorePart(tile.y + m * tile.y_stride + n0 + p, v, lanes);
+      const int64_t row = tile.y_rows == nullptr ? m : tile.y_rows[m];
+      StorePart(tile.y + row * tile.y_stride + n0 + p, v, lanes);
     }
   }
 }

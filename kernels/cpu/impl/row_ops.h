@@ -109,6 +109,16 @@ static void Softmax(const float* x, float* y, int64_t n) {
   MapLanes(y, y, n, [&](VecF v) { return v * factor; });
 }
 
+static void WeightedSum(const WeightedSumArgs& args) {
+  ForLanes(args.width, [&](int64_t i, int64_t lanes) {
+    VecF sum = {};
+    for (int64_t j = 0; j < args.k; ++j) {
+      sum = MulAdd(Set(args.weights[j]), LoadN(args.x + j * args.x_stride + i, lanes), sum);
+    }
+    StoreN(args.y + i, sum, lanes);
+  });
+}
+
 CONCORD_INLINE VecF GluAt(const GluArgs& args, VecF g, VecF u) {
   const VecF limit = Set(args.limit);
   if (args.clamp == GluClamp::kBefore) g = MinV(limit, g);
