@@ -13,10 +13,11 @@ struct Profile {
   const char* summary;
   const char* base;                   // the profile whose cases it has too; null: none
   std::vector<const char*> patterns;  // see pattern.h
+  std::vector<const char*> without;   // what of these it leaves to a larger profile
 };
 
 const std::vector<Profile>& AllProfiles();  // each behind its base
-const Profile& DefaultProfile();            // the largest: what a device for language models is for
+const Profile& DefaultProfile();            // llm-dense-1: what every device for language models has to be good for
 // NotFound names those that there are.
 absl::StatusOr<const Profile*> FindProfile(absl::string_view name);
 

@@ -17,27 +17,55 @@ namespace {
 
 using graph::WeightSource;
 
-// The rows of a file tensor that a weight uses.
+// Rows of a file tensor that a weight uses, one after the other.
 struct Slice {
   const loader::Tensor* tensor;
   int64_t rows, cols, row_bytes;
   const std::byte* data;
 };
 
-absl::StatusOr<Slice> SliceOf(const loader::ModelSource& source, const WeightSource& from) {
-  CONCORD_ASSIGN_OR_RETURN(const loader::Tensor* tensor, source.Require(from.tensor));
+absl::StatusOr<Slice> WholeOf(const loader::ModelSource& source, const std::string& name) {
+  CONCORD_ASSIGN_OR_RETURN(const loader::Tensor* tensor, source.Require(name));
   Slice slice{tensor, 1, tensor->dims.empty() ? 1 : tensor->dims.back(), 0, tensor->data};
   for (size_t i = 0; i + 1 < tensor->dims.size(); ++i) slice.rows *= tensor->dims[i];
-  if (tensor->dims.size() == 1 && from.row_count >= 0) {  // a slice of a vector (biases of fused projections)
-    slice.cols = from.row_count;
-    slice.data += tensor->type->Bytes(from.row_begin);
-  }
   slice.row_bytes = tensor->type->Bytes(slice.cols);
-  if (tensor->dims.size() > 1 && from.row_count >= 0 && !from.transpose) {
-    slice.rows = from.row_count;
-    slice.data += from.row_begin * slice.row_bytes;
-  }
   return slice;
+}
+
+// Appends what `from` takes of one tensor.
+void AppendSlices(const Slice& whole, const WeightSource& from, std::vector<Slice>* slices) {
+  const loader::Tensor& tensor = *whole.tensor;
+  Slice slice = whole;
+  if (from.row_count < 0 || tensor.dims.empty() || (from.transpose && tensor.dims.size() > 1)) {
+    slices->push_back(slice);
+  } else if (tensor.dims.size() == 1) {  // a slice of a vector (biases of fused projections)
+    slice.cols = from.row_count;
+    slice.data += tensor.type->Bytes(from.row_begin);
+    slice.row_bytes = tensor.type->Bytes(slice.cols);
+    slices->push_back(slice);
+  } else {
+    const int64_t matrices = tensor.dims.size() == 3 ? tensor.dims[0] : 1;
+    slice.rows = from.row_count;
+    for (int64_t i = 0; i < matrices; ++i) {
+      slice.data = whole.data + (i * (whole.rows / matrices) + from.row_begin) * whole.row_bytes;
+      slices->push_back(slice);
+    }
+  }
+}
+
+absl::StatusOr<std::vector<Slice>> SlicesOf(const loader::ModelSource& source, const WeightSource& from) {
+  std::vector<Slice> slices;
+  CONCORD_ASSIGN_OR_RETURN(const Slice first, WholeOf(source, from.tensor));
+  AppendSlices(first, from, &slices);
+  for (const std::string& name : from.stack) {
+    CONCORD_ASSIGN_OR_RETURN(const Slice next, WholeOf(source, name));
+    if (next.tensor->dims != first.tensor->dims || next.tensor->type != first.tensor->type) {
+      return absl::InvalidArgumentError(absl::StrCat("tensor '", name, "' is of another shape or type than '",
+                                                     from.tensor, "', with which it stacks"));
+    }
+    AppendSlices(next, from, &slices);
+  }
+  return slices;
 }
 
 // Adds and encodes. Too large for `to` is an error too: a weight beyond the 65,504 of f16 is damage rather than
@@ -106,6 +134,27 @@ absl::StatusOr<std::vector<std::byte>> Convert(const Slice& slice, const WeightS
   return bytes;
 }
 
+// What several slices make, one behind the other. Beside the result there is one slice at a time.
+absl::StatusOr<std::vector<std::byte>> Stack(const std::vector<Slice>& slices, const WeightSource& from,
+                                             const packing::Packing& to) {
+  std::vector<std::byte> bytes;
+  int64_t total = 0;
+  for (const Slice& slice : slices) total += slice.rows * to.Bytes(slice.cols);
+  CONCORD_RETURN_IF_ERROR(ResizeChecked(&bytes, total, slices[0].tensor->name));
+  std::byte* out = bytes.data();
+  for (const Slice& slice : slices) {
+    const int64_t size = slice.rows * to.Bytes(slice.cols);
+    if (slice.tensor->type == &to && from.add == 0) {
+      std::memcpy(out, slice.data, static_cast<size_t>(size));
+    } else {
+      CONCORD_ASSIGN_OR_RETURN(const std::vector<std::byte> one, Convert(slice, from, to));
+      std::memcpy(out, one.data(), one.size());
+    }
+    out += size;
+  }
+  return bytes;
+}
+
 // The bytes of a weight as its type wants them: in the file, or made.
 struct Piece {
   const std::byte* data = nullptr;
@@ -121,8 +170,9 @@ absl::StatusOr<Piece> PieceOf(const loader::ModelSource& source, const WeightSou
     piece.made.resize(from.values.size() * sizeof(float));
     std::memcpy(piece.made.data(), from.values.data(), piece.made.size());
   } else {
-    CONCORD_ASSIGN_OR_RETURN(const Slice slice, SliceOf(source, from));
-    piece.file_bytes = slice.tensor->size_bytes;
+    CONCORD_ASSIGN_OR_RETURN(const std::vector<Slice> slices, SlicesOf(source, from));
+    const Slice& slice = slices[0];
+    piece.file_bytes = slice.tensor->size_bytes * static_cast<int64_t>(from.stack.size() + 1);
     if (UsedInPlace(from, *slice.tensor, type)) {
       piece.data = slice.data, piece.size_bytes = slice.rows * slice.row_bytes;
       // Norms and biases: reading them costs nothing and a damaged file shows here rather than as gibberish.
@@ -130,7 +180,11 @@ absl::StatusOr<Piece> PieceOf(const loader::ModelSource& source, const WeightSou
         CONCORD_RETURN_IF_ERROR(CheckFinite(slice.tensor->name, *slice.tensor->type, slice.data, slice.cols));
       return piece;
     }
-    CONCORD_ASSIGN_OR_RETURN(piece.made, Convert(slice, from, *type.packing));
+    if (slices.size() == 1) {
+      CONCORD_ASSIGN_OR_RETURN(piece.made, Convert(slice, from, *type.packing));
+    } else {
+      CONCORD_ASSIGN_OR_RETURN(piece.made, Stack(slices, from, *type.packing));
+    }
   }
   piece.data = piece.made.data(), piece.size_bytes = static_cast<int64_t>(piece.made.size());
   return piece;
@@ -139,7 +193,8 @@ absl::StatusOr<Piece> PieceOf(const loader::ModelSource& source, const WeightSou
 }  // namespace
 
 bool UsedInPlace(const WeightSource& from, const loader::Tensor& tensor, const ops::TensorType& want) {
-  return !from.transpose && from.add == 0 && tensor.type == want.packing;
+  const bool one_run = from.stack.empty() && (from.row_count < 0 || tensor.dims.size() < 3);
+  return one_run && !from.transpose && from.add == 0 && tensor.type == want.packing;
 }
 
 absl::StatusOr<std::vector<std::byte>> ReadRows(const loader::ModelSource& source, const WeightSource& from,

@@ -10,10 +10,14 @@ namespace concord::graph {
 
 // How a weight value is made from tensors of the model's file.
 struct WeightSource {
-  std::string tensor;         // name in the file; empty: `values` holds it
-  bool transpose = false;     // the file has [in, out] (Conv1D of gpt2)
-  double add = 0;             // added to every element ((1 + w) norms read plainly)
-  int64_t row_begin = 0;      // rows [row_begin, row_begin + row_count) of its first dim, after `transpose`
+  std::string tensor;  // name in the file; empty: `values` holds it
+  // More tensors of the same shape and type that lie behind it along a new first dim: experts that are a tensor each.
+  std::vector<std::string> stack;
+  bool transpose = false;  // the file has [in, out] (Conv1D of gpt2)
+  double add = 0;          // added to every element ((1 + w) norms read plainly)
+  // Rows [row_begin, row_begin + row_count) of its first dim, after `transpose`; of a tensor of three dims those of
+  // each matrix, its second dim.
+  int64_t row_begin = 0;
   int64_t row_count = -1;     // -1: all
   std::vector<float> values;  // computed at load (rope tables)
 

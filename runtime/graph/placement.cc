@@ -94,6 +94,16 @@ std::string NameOf(const Unit& unit) {
   return absl::StrCat("layers ", unit.layer);
 }
 
+// A gated unit between experts, or the sum of theirs: everything but weights of the router comes from experts.
+bool JoinsExperts(const Graph& graph, const std::vector<Unit>& units, const Node& node) {
+  const auto from_expert = [&](ValueId id) {
+    const int32_t maker = id == kNoValue ? -1 : graph.Producer(id);
+    return maker >= 0 && units[maker].expert;
+  };
+  if (node.op->name == "weighted_sum") return from_expert(node.inputs[0]);
+  return node.op->name == "glu" && std::all_of(node.inputs.begin(), node.inputs.end(), from_expert);
+}
+
 }  // namespace
 
 std::vector<Unit> UnitsOf(const Graph& graph, bool after_layers) {
@@ -103,7 +113,9 @@ std::vector<Unit> UnitsOf(const Graph& graph, bool after_layers) {
     const std::optional<int64_t> layer = LayerOf(graph.nodes[n].scope);
     layers = layers || layer.has_value();
     units[n].layer = layer.value_or(layers ? Unit::kOutput : Unit::kEmbed);
-    units[n].expert = layer.has_value() && absl::StrContains(graph.nodes[n].op->name, "experts");
+    const Node& node = graph.nodes[n];
+    units[n].expert =
+        layer.has_value() && (absl::StrContains(node.op->name, "experts") || JoinsExperts(graph, units, node));
   }
   return units;
 }

@@ -12,7 +12,9 @@ namespace concord::graph {
 struct Unit {
   static constexpr int64_t kEmbed = -1, kOutput = INT64_MAX;
   int64_t layer = kEmbed;
-  bool expert = false;  // one of the layer's experts: linear_experts and what only leads to it
+  // One of the layer's experts: linear_experts, what only they read and give between two of them, and the sum of what
+  // they give, so that one row a token goes there and one comes back.
+  bool expert = false;
 };
 
 // By node. `after_layers`: the graph is a part of a model whose layers, or some of them, are in parts before it. A

@@ -106,6 +106,7 @@ absl::StatusOr<Value> ReadValue(const Graph& graph, const v1::Value& from, size_
 
 WeightSource ReadSource(const v1::WeightSource& from) {
   return {.tensor = from.tensor(),
+          .stack = {from.stack().begin(), from.stack().end()},
           .transpose = from.transpose(),
           .add = from.add(),
           .row_begin = from.row_begin(),
@@ -253,6 +254,7 @@ void WriteValue(const Value& value, v1::Value* to) {
 
 void WriteSource(const WeightSource& source, v1::WeightSource* to) {
   to->set_tensor(source.tensor);
+  to->mutable_stack()->Add(source.stack.begin(), source.stack.end());
   to->set_transpose(source.transpose);
   to->set_add(source.add);
   to->set_row_begin(source.row_begin);

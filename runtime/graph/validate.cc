@@ -281,6 +281,11 @@ absl::Status CheckSource(const Value& value, const WeightSource& source) {
   if (source.tensor.empty() == source.values.empty()) {
     return Invalid("it needs either the name of a tensor or values, not both and not neither");
   }
+  if (!source.stack.empty() && (source.tensor.empty() || source.transpose || value.type.rank() < 2 ||
+                                value.type.dims[0] != ops::Dim(static_cast<int64_t>(source.stack.size()) + 1))) {
+    return Invalid(
+        absl::StrCat("it is ", value.type.ToString(), ", which is no stack of ", source.stack.size() + 1, " tensors"));
+  }
   if (!std::all_of(source.values.begin(), source.values.end(), [](float v) { return std::isfinite(v); })) {
     return Invalid("one of its values is not finite");
   }

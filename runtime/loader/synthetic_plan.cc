@@ -111,14 +111,27 @@ class Plan {
       Add(b + "attn_k.bias", f32_, {kv});
       Add(b + "attn_v.bias", f32_, {kv});
     }
-    if (arch == "qwen3") {
+    if (arch == "qwen3" || arch == "qwen3moe") {
       Add(b + "attn_q_norm.weight", f32_, {s_.head_dim}, true);
       Add(b + "attn_k_norm.weight", f32_, {s_.head_dim}, true);
     }
     Norm(b + "ffn_norm");
+    if (s_.experts > 0) return Experts(i, b);
     Matrix(b + "ffn_gate.weight", s_.ffn_width, s_.width);
     Matrix(b + "ffn_up.weight", s_.ffn_width, s_.width);
     Matrix(b + "ffn_down.weight", s_.width, s_.ffn_width, MoreBits(i));
+  }
+
+  void Experts(int64_t i, const std::string& b) {
+    Add(b + "ffn_gate_inp.weight", f32_, {s_.experts, s_.width});
+    Stack(b + "ffn_gate_exps.weight", s_.ffn_width, s_.width);
+    Stack(b + "ffn_up_exps.weight", s_.ffn_width, s_.width);
+    Stack(b + "ffn_down_exps.weight", s_.width, s_.ffn_width, MoreBits(i));
+  }
+  // A matrix of each expert in one tensor.
+  void Stack(std::string name, int64_t out, int64_t in, bool better = false) {
+    Matrix(std::move(name), out, in, better);
+    tensors_.back().dims.insert(tensors_.back().dims.begin(), s_.experts);
   }
 
   const SyntheticShape& s_;
@@ -140,6 +153,11 @@ void SetSyntheticMetadata(const SyntheticShape& shape, const std::string& name, 
   u32("context_length", shape.context);
   u32("embedding_length", shape.width);
   u32("feed_forward_length", shape.ffn_width);
+  if (shape.experts > 0) {
+    u32("expert_count", shape.experts);
+    u32("expert_used_count", shape.experts_used);
+    u32("expert_feed_forward_length", shape.ffn_width);
+  }
   u32("attention.head_count", shape.heads);
   u32("attention.head_count_kv", shape.kv_heads);
   u32("vocab_size", shape.vocab);

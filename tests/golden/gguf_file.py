@@ -95,6 +95,7 @@ LAYER_NAMES = {"input_layernorm": "attn_norm", "self_attn.q_proj": "attn_q", "se
                "self_attn.v_proj": "attn_v", "self_attn.o_proj": "attn_output", "self_attn.q_norm": "attn_q_norm",
                "self_attn.k_norm": "attn_k_norm", "post_attention_layernorm": "ffn_norm", "mlp.gate_proj": "ffn_gate",
                "mlp.up_proj": "ffn_up", "mlp.down_proj": "ffn_down",
+               "mlp.gate": "ffn_gate_inp",
                "ln_1": "attn_norm", "attn.c_attn": "attn_qkv", "attn.c_proj": "attn_output", "ln_2": "ffn_norm",
                "mlp.c_fc": "ffn_up", "mlp.c_proj": "ffn_down"}
 GLOBAL_NAMES = {"model.embed_tokens": "token_embd", "model.norm": "output_norm", "lm_head": "output",
@@ -124,7 +125,7 @@ def llama3_divisors(config, width, theta):
 
 def metadata_of(name, config, dtype):
     """Metadata of the model from a config.json that uses the older names (rope_theta, rope_scaling)."""
-    arch = config["model_type"]
+    arch = config["model_type"].replace("_", "")
     keys = {"general.architecture": arch, "general.name": name, "general.file_type": FILE_TYPE[dtype]}
     if arch == "gpt2":
         values = {"context_length": config["n_positions"], "embedding_length": config["n_embd"],
@@ -142,6 +143,9 @@ def metadata_of(name, config, dtype):
                   "rope.freq_base": float(config["rope_theta"]), "rope.dimension_count": width}
         if "head_dim" in config:
             values |= {"attention.key_length": width, "attention.value_length": width}
+        if "num_experts" in config:  # norm_topk_prob has no key: it is meant
+            values |= {"expert_count": config["num_experts"], "expert_used_count": config["num_experts_per_tok"],
+                       "expert_feed_forward_length": config["moe_intermediate_size"]}
         scaling = config.get("rope_scaling") or {}
         if scaling.get("type") == "linear":
             values |= {"rope.scaling.type": "linear", "rope.scaling.factor": scaling["factor"]}
@@ -153,7 +157,20 @@ def metadata_of(name, config, dtype):
     return keys | {f"{arch}.{key}": value for key, value in values.items()}
 
 
-def tensors_of(config, weights):
+def expert_tensors(name, weight, fused):
+    """The stacks of a tensor of experts as transformers 5 keeps it: gate_up_proj [E, 2I, D], gate first, or down_proj."""
+    layer, kind = re.fullmatch(r"model\.layers\.(\d+)\.mlp\.experts\.(\w+)", name).groups()
+    if kind == "down_proj":
+        parts = {"down": weight}
+    elif fused:
+        parts = {"gate_up": weight}
+    else:
+        half = weight.shape[1] // 2
+        parts = {"gate": weight[:, :half], "up": weight[:, half:]}
+    return {f"blk.{layer}.ffn_{part}_exps.weight": np.ascontiguousarray(stack) for part, stack in parts.items()}
+
+
+def tensors_of(config, weights, fused_experts=False):
     """GGUF tensors of a checkpoint with its Hugging Face names (for gpt2: those of the hub, with no prefix)."""
     tensors = {}
     for name, weight in weights.items():
@@ -165,7 +182,10 @@ def tensors_of(config, weights):
             weight = interleave_rope_rows(weight, config["num_attention_heads"])
         if config["model_type"] == "llama" and "k_proj" in name:
             weight = interleave_rope_rows(weight, config["num_key_value_heads"])
-        tensors[gguf_name(name)] = weight
+        if ".mlp.experts." in name:
+            tensors |= expert_tensors(name, weight, fused_experts)
+        else:
+            tensors[gguf_name(name)] = weight
     scaling = config.get("rope_scaling") or {}
     if scaling.get("rope_type") == "llama3":
         width = config.get("head_dim") or config["hidden_size"] // config["num_attention_heads"]

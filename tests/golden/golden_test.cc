@@ -41,12 +41,15 @@ std::vector<Param> AllParams() {
   std::vector<Param> params;
   for (const char* device : {"cpu", "reference"}) {
     for (const char* folder :
-         {"llama", "llama_tied", "llama_yarn", "qwen2", "qwen3", "gpt2", "qwen2_f16", "qwen2_bf16"}) {
+         {"llama", "llama_tied", "llama_yarn", "qwen2", "qwen3", "qwen3moe", "gpt2", "qwen2_f16", "qwen2_bf16"}) {
       const std::string f = folder;
       params.push_back({absl::StrCat(f, "_safetensors_", device), f, f, device});
       params.push_back({absl::StrCat(f, "_gguf_", device), absl::StrCat(f, "/", f, ".gguf"), f, device});
     }
     params.push_back({std::string("llama_sharded_") + device, "llama_sharded", "llama", device});
+    params.push_back({std::string("qwen3moe_fused_safetensors_") + device, "qwen3moe_fused", "qwen3moe", device});
+    params.push_back(
+        {std::string("qwen3moe_fused_gguf_") + device, "qwen3moe_fused/qwen3moe_fused.gguf", "qwen3moe", device});
   }
   return params;
 }
@@ -132,7 +135,7 @@ std::vector<Param> F32Params() {
 std::vector<Param> HandoverParams() {
   std::vector<Param> params;
   for (Param p : F32Params()) {
-    if (p.device != "cpu" || p.model.find(".gguf") == std::string::npos) continue;
+    if (p.device != "cpu" || p.model != absl::StrCat(p.expected, "/", p.expected, ".gguf")) continue;
     for (const auto& [prefill, decode] : {std::pair("reference", "cpu"), std::pair("cpu", "reference"),
                                           std::pair("discrete", "cpu"), std::pair("cpu", "discrete")}) {
       params.push_back({absl::StrCat(p.expected, "_", prefill, "_to_", decode), p.model, p.expected, prefill, decode});

@@ -69,6 +69,14 @@ MODELS = {
         "num_key_value_heads": 2, "rms_norm_eps": 1e-3, "rope_theta": 1000.0, "rope_scaling": None,
         "sliding_window": None, "max_window_layers": 2, "use_sliding_window": False, "tie_word_embeddings": False,
         "vocab_size": 288, "torch_dtype": "float32"}),
+    "qwen3moe": ("qwen2", DECODER | {
+        "architectures": ["Qwen3MoeForCausalLM"], "model_type": "qwen3_moe", "attention_bias": False, "hidden_size": 32,
+        "head_dim": 16, "intermediate_size": 68, "moe_intermediate_size": 20, "num_experts": 7,
+        "num_experts_per_tok": 3, "norm_topk_prob": True, "decoder_sparse_step": 1, "mlp_only_layers": [1],
+        "num_hidden_layers": 3, "num_attention_heads": 4, "num_key_value_heads": 2, "rms_norm_eps": 1e-3,
+        "rope_theta": 1000.0, "rope_scaling": None, "router_aux_loss_coef": 0.001, "output_router_logits": False,
+        "sliding_window": None, "max_window_layers": 3, "use_sliding_window": False, "tie_word_embeddings": False,
+        "vocab_size": 288, "torch_dtype": "float32"}),
     "gpt2": ("gpt-2", {
         "architectures": ["GPT2LMHeadModel"], "model_type": "gpt2", "activation_function": "gelu_new",
         "attn_pdrop": 0.1, "embd_pdrop": 0.1, "resid_pdrop": 0.1, "initializer_range": 0.02, "layer_norm_epsilon": 1e-3,
@@ -97,6 +105,7 @@ class AllFloat64(TorchFunctionMode):
 def load_float64(folder, weights):
     """The model that transformers builds from config.json, with `weights` (Hugging Face names), all in float64."""
     config = transformers.AutoConfig.from_pretrained(folder)
+    config._experts_implementation = "eager"  # the grouped product knows no float64
     with AllFloat64():
         model = transformers.AutoModelForCausalLM.from_config(config, attn_implementation="eager", dtype=torch.float64)
     prefix = "transformer." if config.model_type == "gpt2" else ""
@@ -134,13 +143,28 @@ def draw_weights(name, config):
         elif re.search(r"embed_tokens|lm_head|wte|wpe", key):
             weights[key] = 0.3 * noise
         else:
-            inputs = shape[0] if config["model_type"] == "gpt2" else shape[1]
+            inputs = shape[0] if config["model_type"] == "gpt2" else shape[-1]
             gain = 2.0 if re.search(r"q_proj|k_proj|c_attn", key) else 1.4
             weights[key] = gain * noise / np.sqrt(inputs)
     if config["model_type"] == "gpt2":  # the causal masks that the released checkpoint carries along
         mask = np.tri(config["n_positions"])[None, None]
         weights |= {f"h.{layer}.attn.bias": mask for layer in range(config["n_layer"])}
     return {key: weights[key].astype(np.float32) for key in sorted(weights)}
+
+
+def hub_names(weights):
+    """As hub checkpoints have them: transformers 5 keeps the experts of a layer in two tensors, they in one each."""
+    tensors = {}
+    for key, weight in weights.items():
+        stem, _, kind = key.rpartition(".")
+        if not stem.endswith(".experts"):
+            tensors[key] = weight
+            continue
+        for number, matrix in enumerate(weight):
+            parts = {"gate_proj": matrix[:len(matrix) // 2], "up_proj": matrix[len(matrix) // 2:]}
+            for part, rows in (parts if kind == "gate_up_proj" else {kind: matrix}).items():
+                tensors[f"{stem}.{number}.{part}.weight"] = np.ascontiguousarray(rows)
+    return {key: tensors[key] for key in sorted(tensors)}
 
 
 def write_json(path, value):
@@ -244,7 +268,7 @@ def make_model(root, name):
     tokenizer, weights = TinyTokenizer(pre, config["vocab_size"]), draw_weights(name, config)
     folder = root / name
     write_folder_texts(folder, config, tokenizer)
-    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+    save_file(hub_names(weights), folder / "model.safetensors", metadata={"format": "pt"})
     gguf_file.write(folder / f"{name}.gguf", gguf_file.metadata_of(name, config, "float32") | tokenizer.gguf_keys(),
                     gguf_file.tensors_of(config, weights))
     expected = write_expected(folder, load_float64(folder, weights), tokenizer, PROMPT_LENGTHS, True)
@@ -271,6 +295,14 @@ def make_rounded(root, name, dtype):
     check(folder, *expected)
 
 
+def read_expected(folder):
+    expected = json.loads((folder / "expected.json").read_text(encoding="utf-8"))
+    values = np.fromfile(folder / "expected.bin", "<f4")
+    prompts = [prompt["ids"] for prompt in expected["prompts"]]
+    logits = [values[p["offset"]:][:np.prod(p["shape"])].reshape(p["shape"]) for p in expected["prompts"]]
+    return prompts, logits, expected["max_abs_logit"]
+
+
 def make_sharded(root):
     """The llama model again in two shards, with the newer config keys; its expected.* are those of llama."""
     pre, config = MODELS["llama"]
@@ -286,12 +318,22 @@ def make_sharded(root):
         weight_map |= {key: shard for key in part}
     total = sum(weight.nbytes for weight in weights.values())
     write_json(folder / "model.safetensors.index.json", {"metadata": {"total_size": total}, "weight_map": weight_map})
-    expected = json.loads((root / "llama" / "expected.json").read_text(encoding="utf-8"))
-    values = np.fromfile(root / "llama" / "expected.bin", "<f4")
-    prompts = [prompt["ids"] for prompt in expected["prompts"]]
-    logits = [values[p["offset"]:][:np.prod(p["shape"])].reshape(p["shape"]) for p in expected["prompts"]]
-    check_folder(folder, prompts, logits, expected["max_abs_logit"])
+    check_folder(folder, *read_expected(root / "llama"))
     print("llama_sharded: transformers loads it and agrees")
+
+
+def make_fused_experts(root):
+    """The qwen3moe model again with gate and up of all experts in one tensor; its expected.* are those of qwen3moe."""
+    pre, config = MODELS["qwen3moe"]
+    folder, weights = root / "qwen3moe_fused", draw_weights("qwen3moe", config)
+    tokenizer = TinyTokenizer(pre, config["vocab_size"])
+    write_folder_texts(folder, config, tokenizer)
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+    gguf_file.write(folder / f"{folder.name}.gguf",
+                    gguf_file.metadata_of(folder.name, config, "float32") | tokenizer.gguf_keys(),
+                    gguf_file.tensors_of(config, weights, fused_experts=True))
+    check_folder(folder, *read_expected(root / "qwen3moe"))
+    print("qwen3moe_fused: transformers loads it and agrees")
 
 
 def main():
@@ -299,13 +341,14 @@ def main():
     torch.set_num_threads(1)
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()
-    for name in [*MODELS, *(f"qwen2_{short}" for short in SHORT.values()), "llama_sharded"]:
+    for name in [*MODELS, *(f"qwen2_{short}" for short in SHORT.values()), "llama_sharded", "qwen3moe_fused"]:
         shutil.rmtree(root / name, ignore_errors=True)
     for name in MODELS:
         make_model(root, name)
     for dtype in SHORT:
         make_rounded(root, "qwen2", dtype)
     make_sharded(root)
+    make_fused_experts(root)
     for path in root.glob("*/*.safetensors"):
         path.chmod(0o644)  # the writer leaves them to their owner alone
     sizes = [path.stat().st_size for path in root.glob("*/*.*") if path.suffix != ".pyc"]

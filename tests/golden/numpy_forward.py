@@ -11,6 +11,7 @@ import numpy as np
 LLAMA_MISTAKES = ["eps", "rope_pairs", "no_rope", "gqa_order", "not_causal", "norm_weight", "glu_order"]
 MISTAKES = {"llama": LLAMA_MISTAKES, "qwen2": LLAMA_MISTAKES + ["qkv_bias"],
             "qwen3": LLAMA_MISTAKES + ["qk_norm", "qk_norm_after_rope", "score_scale"],
+            "qwen3moe": LLAMA_MISTAKES + ["qk_norm", "score_scale", "no_normalise", "fewer_experts", "expert_order"],
             "gpt2": ["eps", "position_shift", "gelu_erf", "not_causal", "norm_bias", "qkv_order", "no_final_norm"]}
 
 
@@ -119,6 +120,8 @@ class Model:
         return self.linear(mixed, layer + "attn_output")
 
     def feed_forward(self, x, layer):
+        if layer + "ffn_gate_inp.weight" in self.tensors:
+            return self.experts(x, layer)
         up = self.linear(x, layer + "ffn_up")
         if self.arch == "gpt2":
             if self.mistake == "gelu_erf":
@@ -129,6 +132,25 @@ class Model:
         if self.mistake == "glu_order":
             gate, up = up, gate
         return self.linear(gate / (1 + np.exp(-gate)) * up, layer + "ffn_down")
+
+    def experts(self, x, layer):
+        """Softmax over all experts, the best few of them, their weights made to sum to 1."""
+        logits = self.linear(x, layer + "ffn_gate_inp")
+        scores = np.exp(logits - logits.max(-1, keepdims=True))
+        scores /= scores.sum(-1, keepdims=True)
+        used = self.key("expert_used_count") - (self.mistake == "fewer_experts")
+        out = np.zeros_like(x)
+        for t, row in enumerate(x):
+            chosen = np.argsort(-scores[t], kind="stable")[:used]
+            weights = scores[t, chosen] / (1 if self.mistake == "no_normalise" else scores[t, chosen].sum())
+            for expert, weight in zip(chosen[::-1] if self.mistake == "expert_order" else chosen, weights):
+                gate, up, down = (self.tensors[f"{layer}ffn_{part}_exps.weight"][expert]
+                                  for part in ("gate", "up", "down"))
+                g, u = gate @ row, up @ row
+                if self.mistake == "glu_order":
+                    g, u = u, g
+                out[t] += weight * (down @ (g / (1 + np.exp(-g)) * u))
+        return out
 
     def logits(self, ids):
         x = self.tensors["token_embd.weight"][ids]

@@ -22,6 +22,7 @@ constexpr loader::SyntheticShape kShapes[] = {
     {"cts-llama", "llama", 2, 96, 6, 2, 32, 160, 300, 256, 1e4, false},
     {"cts-qwen2", "qwen2", 2, 96, 3, 1, 32, 160, 300, 256, 1e6, true},
     {"cts-qwen3", "qwen3", 2, 96, 6, 2, 32, 160, 300, 256, 1e6, true},
+    {"cts-qwen3moe", "qwen3moe", 2, 96, 6, 2, 32, 64, 300, 256, 1e6, true, 7, 3},
 };
 
 struct Variant {

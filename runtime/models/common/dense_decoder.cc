@@ -45,7 +45,11 @@ absl::StatusOr<Params> ReadParams(const loader::Config& c, const DenseStyle& sty
   CONCORD_ASSIGN_OR_RETURN(p.n_kv_heads, c.IntOr({"attention.head_count_kv", "num_key_value_heads"}, p.n_heads));
   CONCORD_ASSIGN_OR_RETURN(p.d_head,
                            c.IntOr({"attention.key_length", "head_dim"}, p.n_heads > 0 ? p.d_model / p.n_heads : 0));
-  CONCORD_ASSIGN_OR_RETURN(p.d_ff, c.RequireInt({"feed_forward_length", "intermediate_size"}));
+  if (style.experts == nullptr) {
+    CONCORD_ASSIGN_OR_RETURN(p.d_ff, c.RequireInt({"feed_forward_length", "intermediate_size"}));
+  } else {  // of layers without experts, and there may be none
+    CONCORD_ASSIGN_OR_RETURN(p.d_ff, c.IntOr({"feed_forward_length", "intermediate_size"}, style.experts->d_ff));
+  }
   CONCORD_ASSIGN_OR_RETURN(p.n_rot, c.IntOr({"rope.dimension_count", ""}, p.d_head));
   CONCORD_ASSIGN_OR_RETURN(const double partial, c.FloatOr({"", "partial_rotary_factor"}, 1));
   p.n_rot = std::min(p.n_rot, static_cast<int64_t>(static_cast<double>(p.d_head) * partial));
@@ -86,6 +90,9 @@ ValueId Block(ModelBuilder& m, const Params& p, const DenseStyle& style, const R
   ValueId h = m.RmsNorm(x, {"input_layernorm", "attn_norm"}, p.d_model, p.norm_eps);
   x = m.Add(x, Attention(m, p, style, rope, h, group, layer));
   h = m.RmsNorm(x, {"post_attention_layernorm", "ffn_norm"}, p.d_model, p.norm_eps);
+  if (style.experts != nullptr && m.Has({"mlp.gate", "ffn_gate_inp"})) {
+    return m.Add(x, m.Experts(h, p.d_model, *style.experts, style.routing));
+  }
   return m.Add(x, m.GatedFfn(h, {"mlp.gate_proj", "ffn_gate"}, {"mlp.up_proj", "ffn_up"}, {"mlp.down_proj", "ffn_down"},
                              p.d_model, p.d_ff, p.act.c_str()));
 }

@@ -13,6 +13,9 @@ struct DenseStyle {
   bool qk_norm = false;      // RMSNorm of every q and k head before the rotation
   double rope_base = 10000;  // where the file does not say
   double norm_eps = 1e-6;    // where the file does not say
+  // The experts of layers that have a router (mlp.gate, ffn_gate_inp) and what moe_route does there; null: none do.
+  const ExpertSizes* experts = nullptr;
+  ops::Attrs routing = {};
 };
 
 // Builds the whole module; biases are used wherever the file has them.

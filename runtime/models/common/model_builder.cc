@@ -4,6 +4,7 @@
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/str_replace.h"
 #include "absl/strings/strip.h"
 #include "runtime/base/checked.h"
 
@@ -62,9 +63,11 @@ ValueId ModelBuilder::Weight(WeightName name, std::vector<int64_t> dims, graph::
   std::vector<int64_t> in_file = tensor.dims;
   if (source.transpose && in_file.size() == 2) std::swap(in_file[0], in_file[1]);
   std::vector<int64_t> want = dims;
+  if (!source.stack.empty()) want.erase(want.begin());
   if (source.row_count >= 0) {
-    want[0] = in_file.empty() ? -1 : in_file[0];  // any height that holds the rows
-    if (want[0] < source.row_begin + source.row_count) want[0] = source.row_begin + source.row_count;
+    const size_t at = want.size() == 3 ? 1 : 0;
+    want[at] = in_file.size() <= at ? -1 : in_file[at];  // any height that holds the rows
+    if (want[at] < source.row_begin + source.row_count) want[at] = source.row_begin + source.row_count;
   }
   if (in_file != want) {
     if (source.transpose && want.size() == 2) std::swap(want[0], want[1]);
@@ -79,6 +82,59 @@ ValueId ModelBuilder::Weight(WeightName name, std::vector<int64_t> dims, graph::
   if (source.row_count >= 0)
     absl::StrAppend(&value_name, "[", source.row_begin, ":", source.row_begin + source.row_count, "]");
   return g_.Weight(value_name, std::move(type), std::move(source));
+}
+
+// Named as the tensor of a stack would be, whichever way the file has it.
+ValueId ModelBuilder::ExpertWeight(const ExpertName& name, int64_t experts, int64_t out, int64_t in) {
+  const std::string each = absl::StrCat("mlp.experts.%.", name.huggingface);
+  const auto expert = [&](int64_t e) { return absl::StrReplaceAll(each, {{"%", absl::StrCat(e)}}); };
+  const std::string stacked = absl::StrCat("mlp.experts.", name.huggingface);
+  if (gguf() && !Has({"", name.gguf}) && name.part != ExpertName::Part::kWhole) {
+    return FusedExpertWeight(name, experts, out, in);
+  }
+  if (gguf()) return Weight({stacked.c_str(), name.gguf}, {experts, out, in});
+  if (!Has({expert(0).c_str(), ""})) return FusedExpertWeight(name, experts, out, in);
+  const std::string beyond = expert(experts);
+  if (Has({beyond.c_str(), ""})) {
+    g_.Fail(absl::InvalidArgumentError(absl::StrCat("there is a tensor '", FileName({beyond.c_str(), ""}, ".weight"),
+                                                    "', but the settings of this model name ", experts, " experts")));
+    return kNoValue;
+  }
+  graph::WeightSource source;
+  for (int64_t e = 1; e < experts; ++e) source.stack.push_back(FileName({expert(e).c_str(), ""}, ".weight"));
+  for (const std::string& tensor : source.stack) {
+    const absl::StatusOr<const loader::Tensor*> found = source_.Require(tensor);
+    if (!found.ok()) return g_.Fail(found.status()), kNoValue;
+  }
+  return Weight({expert(0).c_str(), ""}, {experts, out, in}, std::move(source));
+}
+
+// Of a tensor with the rows of gate and up in each matrix, or of one that is stacked without a suffix (transformers 5).
+ValueId ModelBuilder::FusedExpertWeight(const ExpertName& name, int64_t experts, int64_t out, int64_t in) {
+  graph::WeightSource source;
+  if (name.part == ExpertName::Part::kWhole) {
+    const std::string whole = absl::StrCat("mlp.experts.", name.huggingface);
+    return Weight({whole.c_str(), name.gguf}, {experts, out, in}, source, "");
+  }
+  source.row_begin = name.part == ExpertName::Part::kUp ? out : 0;
+  source.row_count = out;
+  return Weight({"mlp.experts.gate_up_proj", "ffn_gate_up_exps"}, {experts, out, in}, source, gguf() ? ".weight" : "");
+}
+
+ValueId ModelBuilder::Experts(ValueId x, int64_t d, const ExpertSizes& sizes, ops::Attrs routing) {
+  using Part = ExpertName::Part;
+  routing.Set("k", sizes.used);
+  const ValueId logits = Linear(x, {"mlp.gate", "ffn_gate_inp"}, d, sizes.experts);
+  const std::vector<ValueId> routed = g_.Apply("moe_route", {{"logits", logits}}, std::move(routing));
+  if (!g_.ok()) return kNoValue;
+  const ValueId ids = routed[0], weights = routed[1];
+  const auto linear = [&](ValueId in, const ExpertName& name, int64_t width, int64_t out) {
+    return g_.Apply1("linear_experts", {{"x", in}, {"w", ExpertWeight(name, sizes.experts, out, width)}, {"ids", ids}});
+  };
+  const ValueId gate = linear(x, {"gate_proj", "ffn_gate_exps", Part::kGate}, d, sizes.d_ff);
+  const ValueId up = linear(x, {"up_proj", "ffn_up_exps", Part::kUp}, d, sizes.d_ff);
+  const ValueId h = g_.Apply1("glu", {{"gate", gate}, {"up", up}});
+  return g_.Apply1("weighted_sum", {{"x", linear(h, {"down_proj", "ffn_down_exps"}, sizes.d_ff, d)}, {"w", weights}});
 }
 
 ValueId ModelBuilder::Embed(ValueId ids, ValueId table) { return g_.Apply1("embed", {{"ids", ids}, {"table", table}}); }

@@ -19,6 +19,22 @@ struct WeightName {
   const char* gguf;
 };
 
+// One projection of experts: "gate_proj" as in mlp.experts.7.gate_proj.weight, and "ffn_gate_exps". Newer files hold
+// gate and up in one tensor, "gate_up_proj" or "ffn_gate_up_exps", the rows of gate first in each expert's matrix.
+struct ExpertName {
+  enum class Part { kWhole, kGate, kUp };
+  const char* huggingface;
+  const char* gguf;
+  Part part = Part::kWhole;
+};
+
+// What a layer of experts is, beside its weights: see ops/moe_route.cc.
+struct ExpertSizes {
+  int64_t experts = 0;  // of which `used` act on a token
+  int64_t used = 0;
+  int64_t d_ff = 0;  // of one expert
+};
+
 // A graph builder that finds weights by name in a model file, checks their shapes and knows the vocabulary of decoder
 // blocks. Errors stick, as in graph::Builder.
 class ModelBuilder {
@@ -45,6 +61,10 @@ class ModelBuilder {
   ValueId Weight(WeightName name, std::vector<int64_t> dims, graph::WeightSource source = {},
                  const char* suffix = ".weight");
 
+  // The matrices [experts, out, in] of one projection of a layer's experts: one stacked tensor, a tensor for each
+  // expert, or a part of a tensor that holds gate and up, whichever the file has.
+  ValueId ExpertWeight(const ExpertName& name, int64_t experts, int64_t out, int64_t in);
+
   ValueId Embed(ValueId ids, ValueId table);
   // x W^T, plus the bias where the file has one.
   ValueId Linear(ValueId x, WeightName name, int64_t in, int64_t out, int64_t heads = 0,
@@ -57,6 +77,9 @@ class ModelBuilder {
   // down(act(gate x) · up x)
   ValueId GatedFfn(ValueId x, WeightName gate, WeightName up, WeightName down, int64_t d, int64_t d_ff,
                    const char* act);
+  // sum over the experts e that `routing` (attributes of moe_route, k aside) picks for a token, of its weight times
+  // down_e(silu(gate_e x) · up_e x), with the names that most families share. Logits and weights in f32.
+  ValueId Experts(ValueId x, int64_t d, const ExpertSizes& sizes, ops::Attrs routing);
   // Keeps the rows whose logits are wanted.
   ValueId OutputRows(ValueId x);
 
@@ -66,6 +89,7 @@ class ModelBuilder {
   absl::StatusOr<graph::Module> Finish(int64_t n_vocab, int64_t max_context);
 
  private:
+  ValueId FusedExpertWeight(const ExpertName& name, int64_t experts, int64_t out, int64_t in);
   std::string FileName(WeightName name, const char* suffix) const;
   absl::Status CheckNoLayerIsLeft() const;
 

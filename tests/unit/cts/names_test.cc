@@ -70,7 +70,9 @@ TEST(Groups, RunFromTheGroundUp) {
 // A pattern that names nothing would be a hole: what it was meant to demand is not demanded.
 TEST(Profiles, EveryPatternNamesSomething) {
   for (const Profile& profile : AllProfiles()) {
-    for (const char* pattern : profile.patterns) {
+    std::vector<const char*> patterns = profile.patterns;
+    patterns.insert(patterns.end(), profile.without.begin(), profile.without.end());
+    for (const char* pattern : patterns) {
       EXPECT_TRUE(
           std::any_of(AllCases().begin(), AllCases().end(), [&](const Case& c) { return Matches(pattern, c.name); }))
           << profile.name << ": " << pattern;
@@ -79,7 +81,8 @@ TEST(Profiles, EveryPatternNamesSomething) {
 }
 
 TEST(Profiles, DemandWhatTheySay) {
-  const Profile &core = **FindProfile("core-1"), &dense = **FindProfile("llm-dense-1");
+  const Profile &core = **FindProfile("core-1"), &dense = **FindProfile("llm-dense-1"),
+                &moe = **FindProfile("llm-moe-1");
   EXPECT_EQ(&DefaultProfile(), &dense);
   for (const char* name : {"queue/order", "ops/add/f32/f32/1x64", "ops/linear/f32/f32/7x333x65_bias"}) {
     EXPECT_TRUE(Requires(core, name) && Requires(dense, name)) << name;
@@ -91,14 +94,20 @@ TEST(Profiles, DemandWhatTheySay) {
   for (const char* name : {"ops/linear/q4_k/int8/5x768x67", "ops/linear/iq4_nl/f32/1x768x67"}) {
     EXPECT_FALSE(Requires(dense, name)) << name;
   }
+  for (const char* name : {"ops/moe_route/f32/f32/qwen3_37x128", "ops/linear_experts/q4_k/f32/5x256",
+                           "determinism/fused_linear_experts_glu/q6_k/f32", "models/qwen3moe/f32_kv_f32"}) {
+    EXPECT_TRUE(!Requires(dense, name) && Requires(moe, name)) << name;
+    EXPECT_TRUE(std::any_of(AllCases().begin(), AllCases().end(), [&](const Case& c) { return c.name == name; }))
+        << name;
+  }
   // Every op there is, and everything that is not about one.
   for (const Case& c : AllCases()) {
     const bool op = absl::StartsWith(c.name, "ops/") || absl::StartsWith(c.name, "determinism/");
-    EXPECT_TRUE(op || Requires(dense, c.name)) << c.name;
+    EXPECT_TRUE(op || Requires(moe, c.name)) << c.name;
   }
   for (const ops::OpDef& op : ops::AllOps()) {
     EXPECT_TRUE(std::any_of(AllCases().begin(), AllCases().end(), [&](const Case& c) {
-      return absl::StartsWith(c.name, absl::StrCat("ops/", op.name, "/")) && Requires(dense, c.name);
+      return absl::StartsWith(c.name, absl::StrCat("ops/", op.name, "/")) && Requires(moe, c.name);
     })) << op.name;
   }
   EXPECT_THAT(std::string(FindProfile("no").status().message()), HasSubstr("there are: core-1, llm-dense-1"));
