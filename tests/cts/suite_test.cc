@@ -196,11 +196,11 @@ INSTANTIATE_TEST_SUITE_P(
     Faulty, Faults,
     testing::Values(
         Caught{faulty::kNone, "", {}, ""}, Caught{faulty::kScaled, "ops", kRmsNorm, "y: 63 of 64 elements are wrong"},
-        Caught{
-            faulty::kScaledDeep,
-            "ops,models/*/f32_kv_f32",
-            {"models/gpt2/f32_kv_f32", "models/llama/f32_kv_f32", "models/qwen2/f32_kv_f32", "models/qwen3/f32_kv_f32"},
-            "prefill, sequence 0 of 3, 1 tokens: logit "},
+        Caught{faulty::kScaledDeep,
+               "ops,models/*/f32_kv_f32",
+               {"models/gpt2/f32_kv_f32", "models/llama/f32_kv_f32", "models/qwen2/f32_kv_f32",
+                "models/qwen3/f32_kv_f32", "models/qwen3moe/f32_kv_f32"},
+               "prefill, sequence 0 of 3, 1 tokens: logit "},
         Caught{faulty::kUnsteady, "determinism", {"determinism/rms_norm/f32/f32"}, "the second run, against the first"},
         Caught{faulty::kOverrun, "ops/rms_norm", kRmsNormAndNoRows, "y: wrote byte 0 past its end"},
         Caught{faulty::kSilent, "ops/rms_norm", kRmsNormAndNoRows, "refused without a reason"},

@@ -60,7 +60,8 @@ ops::Cost Mean(const ops::OpDef& def, const ops::Attrs& attrs, const ops::CostAr
     sum.state_bytes += cost.state_bytes;
     n_new += static_cast<double>(s.n_new);
   }
-  return {n_new == 0 ? 0 : sum.flops / n_new, sum.state_bytes / static_cast<double>(sequences.size())};
+  return {n_new == 0 ? 0 : sum.flops / n_new, sum.state_bytes / static_cast<double>(sequences.size()),
+          def.cost(attrs, args).weight_share};
 }
 
 }  // namespace
@@ -90,7 +91,7 @@ OpCost CostOf(const sdk::Op& op, const Extent& extent, const std::vector<Sequenc
     const sdk::Value value = op.input(i);
     if (value.index == CONCORD_NONE || value.desc.role == CONCORD_ROLE_STATE) continue;
     if (value.desc.role == CONCORD_ROLE_CONSTANT) {
-      cost.weight_bytes += WeightBytes(op, value, extent);
+      cost.weight_bytes += work.weight_share * WeightBytes(op, value, extent);
       continue;
     }
     cost.activation_bytes += Bytes(value, extent);

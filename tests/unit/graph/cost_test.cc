@@ -52,5 +52,32 @@ TEST(Cost, FusionSavesTraffic) {
   EXPECT_NEAR(after.total.flops, before.total.flops, 0.05 * before.total.flops);
 }
 
+// What is read are the matrices of experts that some token is expected to go to: 2 of 8 for one token, and for four of
+// them 1 - (3/4)^4 of all.
+TEST(Cost, CountsTheExpertsThatTokensReach) {
+  Builder b("experts");
+  const ValueId x = b.Input("x", {ops::Dim::Symbol(ops::kNTokens), 64}, "f32"),
+                ids = b.Input("ids", {ops::Dim::Symbol(ops::kNTokens), 2});
+  const auto experts = [&](const char* name) {
+    const ops::TensorType type{packing::Find("f16"), {8, 32, 64}, ""};
+    return b.Apply1("linear_experts", {{"x", x}, {"w", b.Weight(name, type, {.tensor = name})}, {"ids", ids}});
+  };
+  const ValueId gate = experts("gate"), up = experts("up");
+  b.Output("y", b.Apply1("glu", {{"gate", gate}, {"up", up}}));
+  Module module = *b.Finish();
+  const double all = 2.0 * 8 * 32 * 64 * 2;
+  for (const bool fused : {false, true}) {
+    if (fused) {
+      ASSERT_EQ(*Fuse([](const Graph&, int32_t) { return true; }, &module), 1);
+    }
+    for (const auto& [n, share] : {std::pair(1, 0.25), {4, 1 - 81.0 / 256}, {1000, 1.0}}) {
+      const GraphCost cost = ComputeCost(module.main, {{"n_tokens", n}}, 1).value();
+      EXPECT_NEAR(cost.total.weight_bytes, share * all, 1e-6 * all) << n;
+      EXPECT_GE(cost.total.flops, 2.0 * 2 * n * 2 * 32 * 64);
+      EXPECT_LE(cost.total.flops, 2.1 * 2 * n * 2 * 32 * 64);
+    }
+  }
+}
+
 }  // namespace
 }  // namespace concord::graph

@@ -69,6 +69,35 @@ TEST(Placement, AnAssignmentIsWrittenAsRules) {
   EXPECT_EQ(UnitsText({false, false, true, false, true}), "layers 1, output");
 }
 
+TEST(Placement, ExpertsAreWhatLiesBetweenRouterAndResidual) {
+  Builder b("moe");
+  const ops::Dim n = ops::Dim::Symbol(ops::kNTokens);
+  const ValueId x = b.Input("x", {n, 64}, "f32");
+  const auto weight = [&](const char* name, std::vector<ops::Dim> dims) {
+    return b.Weight(name, {packing::Find("f32"), std::move(dims), ""}, {.tensor = name});
+  };
+  {
+    auto scope = b.Scope("layers.0");
+    const ValueId logits = b.Apply1("linear", {{"x", x}, {"w", weight("router", {8, 64})}});
+    const std::vector<ValueId> routed = b.Apply("moe_route", {{"logits", logits}}, {{"k", int64_t{2}}});
+    const auto experts = [&](ValueId in, const char* name, int64_t out, int64_t width) {
+      return b.Apply1("linear_experts", {{"x", in}, {"w", weight(name, {8, out, width})}, {"ids", routed[0]}});
+    };
+    const ValueId gate = experts(x, "gate", 32, 64), up = experts(x, "up", 32, 64);
+    const ValueId h = experts(b.Apply1("glu", {{"gate", gate}, {"up", up}}), "down", 64, 32);
+    const ValueId y = b.Apply1("weighted_sum", {{"x", h}, {"w", routed[1]}});
+    b.Output("y", b.Apply1("add", {{"a", x}, {"b", y}}));
+  }
+  const absl::StatusOr<Module> module = b.Finish();
+  ASSERT_TRUE(module.ok()) << module.status();
+  std::string experts;
+  const std::vector<Unit> units = UnitsOf(module->main);
+  for (size_t node = 0; node < units.size(); ++node) {
+    if (units[node].expert) absl::StrAppend(&experts, module->main.nodes[node].op->name, " ");
+  }
+  EXPECT_EQ(experts, "linear_experts linear_experts glu linear_experts weighted_sum ");
+}
+
 TEST(Placement, RulesThatNameNothingAndPartsThatNobodyNamesAreErrors) {
   const Graph g = TinyLlama({.n_layers = 2}).Build()->main;
   const auto error = [&](const char* text) {

@@ -47,6 +47,23 @@ TEST(Proto, ModulesSurviveBothForms) {
   }
 }
 
+// Experts that are a tensor each in the file, and what is no stack of them.
+TEST(Proto, StacksSurviveAndAreChecked) {
+  Builder b("experts");
+  const ops::Dim n = ops::Dim::Symbol(ops::kNTokens);
+  const ValueId x = b.Input("x", {n, 64}, "f32"), ids = b.Input("ids", {n, 2});
+  const ops::TensorType type{packing::Find("f16"), {3, 32, 64}, ""};
+  const ValueId w = b.Weight("w", type, {.tensor = "first", .stack = {"second", "third"}});
+  b.Output("y", b.Apply1("linear_experts", {{"x", x}, {"w", w}, {"ids", ids}}));
+  absl::StatusOr<Module> module = b.Finish();
+  ASSERT_TRUE(module.ok()) << module.status();
+  const absl::StatusOr<Module> text = ModuleFromTextProto(ModuleToTextProto(*module));
+  ASSERT_TRUE(text.ok()) << text.status();
+  EXPECT_TRUE(*text == *module);
+  module->weights[0].source.stack.push_back("fourth");
+  EXPECT_NE(Validate(*module).message().find("which is no stack of 4 tensors"), absl::string_view::npos);
+}
+
 bool Has(const std::string& text, const char* part) { return text.find(part) != std::string::npos; }
 
 TEST(Proto, TextReadsLikeAModel) {

@@ -210,6 +210,31 @@ TEST_P(LinearTest, ManyRowsGiveTheBitsOfOne) {
   }
 }
 
+// Rows by number, as experts take them: some twice, into places of another order.
+TEST_P(LinearTest, NumberedRowsGiveTheBitsOfThoseRows) {
+  std::mt19937 rng(8);
+  const Problem p = Make(rng(), 35, SomeK(rng), 11);
+  const std::vector<int32_t> from = {99, 7, 0, 3, 3, 10, 1, 5, 99}, to = {99, 2, 9, 0, 10, 4, 1, 7, 99};
+  for (Isa isa : SupportedIsas()) {
+    const std::vector<float> want = p.RunWhole(isa, true);
+    for (int64_t end : {2, 3, 8}) {  // one row, two, and seven
+      std::vector<float> y, expected;
+      LinearTile tile = p.Tile(&expected);
+      tile = p.Tile(&y);
+      tile.bias = p.bias.data();
+      tile.m_begin = 1;
+      tile.m_end = end;
+      tile.x_rows = from.data();
+      tile.y_rows = to.data();
+      p.Run(isa, tile);
+      for (int64_t m = 1; m < end; ++m) {
+        std::copy_n(want.begin() + from[m] * tile.y_stride, p.n, expected.begin() + to[m] * tile.y_stride);
+      }
+      ASSERT_EQ(std::memcmp(y.data(), expected.data(), y.size() * 4), 0) << IsaName(isa) << " " << end;
+    }
+  }
+}
+
 TEST_P(LinearTest, EmptyTilesWriteNothing) {
   const Problem p = Make(5, 8, 256, 2);
   for (Isa isa : SupportedIsas()) {

@@ -205,6 +205,23 @@ TEST_P(RowOpsTest, AddMulScaleSoftmaxLogitsPost) {
   }
 }
 
+TEST_P(RowOpsTest, WeightedSum) {
+  for (int64_t width : {1, 16, 77}) {
+    for (int64_t k : {0, 1, 8}) {
+      const std::vector<float> x = RandomFloats(rng_, std::max<int64_t>(1, k * (width + 3))), w = RandomFloats(rng_, 8);
+      std::vector<float> y(static_cast<size_t>(width) + 1, 77.0f);
+      kernels_.weighted_sum(
+          {.x = x.data(), .x_stride = width + 3, .weights = w.data(), .k = k, .y = y.data(), .width = width});
+      for (int64_t i = 0; i < width; ++i) {
+        double want = 0;
+        for (int64_t j = 0; j < k; ++j) want += double{w[j]} * double{x[j * (width + 3) + i]};
+        ASSERT_NEAR(y[i], want, 1e-6);
+      }
+      ASSERT_EQ(y[width], 77.0f);
+    }
+  }
+}
+
 TEST_P(RowOpsTest, ArgMax) {
   EXPECT_EQ(kernels_.argmax(nullptr, 0), -1);
   for (int64_t n : {1, 15, 16, 63, 64, 65, 2047, 2048, 2049, 5000, 128256}) {

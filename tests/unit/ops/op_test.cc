@@ -144,6 +144,39 @@ TEST(Ops, AttributesAreChecked) {
   EXPECT_THAT(std::string(glu.CheckAttrs({{"limit", std::string("x")}}).message()), HasSubstr("of another kind"));
 }
 
+// z = 3, 1, 2 of which two are taken: the scores of 0 and 2, in that order, made to sum to 1; with a bias that lifts 1
+// above both, 1 and 0, with scores that do not know of it.
+TEST(Ops, MoeRouteByHand) {
+  const auto given = [](std::vector<double> values) {
+    return [values](CaseRng&, const TensorView& v) { v.WriteRow(0, values.data()); };
+  };
+  OpCase c{"moe_route", "hand", {{"k", int64_t{2}}, {"normalise", int64_t{1}}}, {}};
+  c.inputs = {{"logits", "f32", {1, 3}, given({3, 1, 2})}};
+  const CaseRun plain(c);
+  EXPECT_EQ(plain.args["ids"].Int(0), 0);
+  EXPECT_EQ(plain.args["ids"].Int(1), 2);
+  EXPECT_NEAR(plain.args["weights"].Row(0)[0], std::exp(3) / (std::exp(3) + std::exp(2)), 1e-7);
+  c.inputs.push_back({"bias", "f32", {3}, given({0, 2, 0})});
+  const CaseRun biased(c);
+  EXPECT_EQ(biased.args["ids"].Int(0), 1);
+  EXPECT_EQ(biased.args["ids"].Int(1), 0);
+  EXPECT_NEAR(biased.args["weights"].Row(0)[0], std::exp(1) / (std::exp(3) + std::exp(1)), 1e-7);
+}
+
+TEST(Ops, MoeRouteRefusesWhatCannotBeTaken) {
+  const OpDef& route = *FindOp("moe_route");
+  const auto message = [&](Attrs attrs) {
+    Signature s(route);
+    s.SetIn("logits", {packing::Find("f32"), {Dim::Symbol(kNTokens), Dim(12)}, ""});
+    return std::string(route.infer(route.Complete(attrs), s).message());
+  };
+  EXPECT_EQ(message({{"k", int64_t{12}}}), "");
+  EXPECT_THAT(message({{"k", int64_t{13}}}), HasSubstr("k is 13 of 12 experts"));
+  EXPECT_THAT(message({{"func", std::string("relu")}}), HasSubstr("want softmax, sigmoid"));
+  EXPECT_THAT(message({{"groups", int64_t{5}}}), HasSubstr("1 of 5 groups cannot be taken of 12"));
+  EXPECT_THAT(message({{"groups", int64_t{6}}, {"k", int64_t{3}}}), HasSubstr("too few for k 3"));
+}
+
 // A fused op is its parts: computed apart through f32 temporaries it gives the same.
 TEST(Ops, FusedReferenceEqualsParts) {
   for (const OpCase& c : FindOp("fused_add_rms_norm")->cases()) {

@@ -51,7 +51,8 @@ struct Step {
 };
 
 TEST(SimCost, IsThatOfTheGraph) {
-  for (const char* name : {"llama/llama.gguf", "llama_tied", "qwen2", "qwen2_bf16", "qwen3/qwen3.gguf", "gpt2"}) {
+  for (const char* name :
+       {"llama/llama.gguf", "llama_tied", "qwen2", "qwen2_bf16", "qwen3/qwen3.gguf", "qwen3moe", "gpt2"}) {
     for (const char* kv_type : {"f32", "f16"}) {
       SCOPED_TRACE(absl::StrCat(name, " ", kv_type));
       graph::Module module = Golden(name, kv_type);

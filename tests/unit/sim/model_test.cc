@@ -10,8 +10,9 @@
 namespace concord::sim {
 namespace {
 
-std::vector<int32_t> Greedy(const std::vector<std::string>& devices, const std::string& place = "") {
-  const std::string path = CONCORD_SOURCE_DIR "/tests/golden/llama/llama.gguf";
+std::vector<int32_t> Greedy(const std::vector<std::string>& devices, const std::string& place = "",
+                            const std::string& golden = "llama/llama.gguf") {
+  const std::string path = CONCORD_SOURCE_DIR "/tests/golden/" + golden;
   auto model = Model::Load(
       path,
       {.devices = devices, .place = place, .plugins = {CONCORD_SIM_PLUGIN}, .compute = "exact", .kv_type = "f32"});
@@ -42,6 +43,57 @@ TEST(SimModel, SeveralDevicesWriteWhatTheCpuWrites) {
     EXPECT_EQ(Greedy({"sim:2", "cpu"}, "layers 0=sim:2; *=cpu"), want) << clock;
   }
   ::unsetenv("CONCORD_SIM");
+}
+
+// Experts on a device of their own, what is around them on another.
+TEST(SimModel, ExpertsHaveAPlaceOfTheirOwn) {
+  const std::string golden = "qwen3moe/qwen3moe.gguf", path = CONCORD_SOURCE_DIR "/tests/golden/" + golden;
+  const std::vector<int32_t> want = Greedy({"cpu"}, "", golden);
+  ASSERT_FALSE(want.empty());
+  ::setenv("CONCORD_SIM", "clock=virtual; devices=2", 1);
+  for (const char* place : {"experts=cpu; *=sim:0", "experts=sim:0; *=cpu", "experts=sim:0; *=sim:1",
+                            "layers 0=cpu; experts=sim:0; *=sim:1"}) {
+    const std::vector<std::string> devices = {"sim:0", "sim:1", "cpu"};
+    EXPECT_EQ(Greedy(devices, place, golden), want) << place;
+  }
+  const auto plan = MakePlan(path, {.devices = {"sim:0", "cpu"},
+                                    .place = "experts=cpu; *=sim:0",
+                                    .plugins = {CONCORD_SIM_PLUGIN},
+                                    .compute = "exact",
+                                    .kv_type = "f32"});
+  ::unsetenv("CONCORD_SIM");
+  ASSERT_TRUE(plan.ok()) << plan.status();
+  EXPECT_TRUE(plan->moved.empty());
+  // Two layers have experts: 7 of three matrices of 20 by 32 in f32, and nothing else is on the CPU.
+  for (const PlanDevice& device : plan->devices) {
+    if (device.device != "cpu:0") continue;
+    EXPECT_EQ(device.weight_bytes_mapped + device.weight_bytes_made, 2 * 7 * 3 * 20 * 32 * 4);
+  }
+  // Of each layer the normed row, 3 ids and 3 weights go there, and one row comes back.
+  double bytes = 0;
+  for (const PlanCut& cut : plan->cuts) bytes += cut.decode_bytes;
+  EXPECT_EQ(bytes, static_cast<double>(plan->sequences) * 2 * 4 * (32 + 3 + 3 + 32));
+}
+
+// A device without the ops of experts runs the rest of the model, and the plan says why.
+TEST(SimModel, ExpertsThatADeviceRefusesRunElsewhere) {
+  ::setenv("CONCORD_SIM", "clock=virtual; refuse=moe_route,linear_experts,fused_linear_experts_glu,weighted_sum", 1);
+  const std::string golden = "qwen3moe/qwen3moe.gguf", path = CONCORD_SOURCE_DIR "/tests/golden/" + golden;
+  const auto plan = MakePlan(path, {.devices = {"sim:0", "cpu"},
+                                    .place = "*=sim:0",
+                                    .plugins = {CONCORD_SIM_PLUGIN},
+                                    .compute = "exact",
+                                    .kv_type = "f32"});
+  const std::vector<int32_t> got = Greedy({"sim:0", "cpu"}, "*=sim:0", golden);
+  ::unsetenv("CONCORD_SIM");
+  ASSERT_TRUE(plan.ok()) << plan.status();
+  ASSERT_FALSE(plan->moved.empty());
+  for (const PlanMovedOp& moved : plan->moved) {
+    EXPECT_EQ(moved.device, "cpu:0");
+    EXPECT_EQ(moved.wished, "sim:0");
+    EXPECT_FALSE(moved.reason.empty());
+  }
+  EXPECT_EQ(got, Greedy({"cpu"}, "", golden));
 }
 
 // An op that a device refuses runs elsewhere: the log says so once, the plan too, and the time is counted.
