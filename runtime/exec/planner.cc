@@ -135,17 +135,37 @@ std::vector<int32_t> Planner::DeviceOfUnit() const {
   return device_of;
 }
 
+// The device on which all experts run apart from the rest of their layers; -1 where there is none such.
+int32_t Planner::DeviceOfExperts(const std::vector<int32_t>& device_of_unit) const {
+  const int64_t layers = graph::LayerCount(graph_.module.main);
+  int32_t device = -1;
+  bool apart = false;
+  for (const auto& part : parts()) {
+    for (const graph::Unit& unit : graph::UnitsOf(part->module.main)) {
+      if (!unit.expert) continue;
+      const auto here = static_cast<int32_t>(part->device_index);
+      if (device >= 0 && device != here) return -1;
+      device = here;
+      apart = apart || device_of_unit[UnitIndex(unit, layers)] != device;
+    }
+  }
+  return apart ? device : -1;
+}
+
 void Planner::AddDevices(const std::vector<DeviceMemory>& memory, const StepPrediction& decode,
                          const StepPrediction& prefill, Plan* plan) const {
   const std::vector<int32_t> device_of = DeviceOfUnit();
+  const int32_t experts = DeviceOfExperts(device_of);
   std::vector<std::string> names;
   for (size_t d = 0; d < devices_.size(); ++d) {
     names.push_back(devices_[d]->id());
     std::vector<bool> mine;
     for (const int32_t device : device_of) mine.push_back(device == static_cast<int32_t>(d));
+    std::string units = graph::UnitsText(mine);
+    if (experts == static_cast<int32_t>(d)) absl::StrAppend(&units, units.empty() ? "" : ", ", "experts");
     const DeviceMemory& m = memory[d];
     plan->devices.push_back({.device = names[d],
-                             .units = graph::UnitsText(mine),
+                             .units = std::move(units),
                              .weight_bytes_mapped = m.weights_mapped,
                              .weight_bytes_made = m.weights_made,
                              .kv_bytes = m.kv,
@@ -155,6 +175,7 @@ void Planner::AddDevices(const std::vector<DeviceMemory>& memory, const StepPred
                              .free_bytes = models_[d].free_bytes});
   }
   plan->place = graph::PlacementText(device_of, names);
+  if (experts >= 0) plan->place = absl::StrCat("experts=", names[experts], "; ", plan->place);
   if (!HasSpeeds(models_)) return;
   for (size_t p = 0; p < parts().size(); ++p) {
     PlanDevice& device = plan->devices[parts()[p]->device_index];

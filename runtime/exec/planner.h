@@ -55,6 +55,7 @@ class Planner {
   void AddDisk(Plan* plan) const;
   absl::StatusOr<bool> Fits(int64_t context, int64_t sequences) const;
   std::vector<int32_t> DeviceOfUnit() const;
+  int32_t DeviceOfExperts(const std::vector<int32_t>& device_of_unit) const;
 
   std::unique_ptr<loader::ModelSource> source_;
   ModelGraph graph_;

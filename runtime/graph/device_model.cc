@@ -47,8 +47,11 @@ const Rate* Nearest(const Rates& rates, absl::string_view op, absl::string_view 
   return best;
 }
 
-// A fused op is of the kind of its first part.
-const std::string& KindOf(const ops::OpDef& op) { return op.parts.empty() ? op.name : op.parts.front().op; }
+// A fused op is of the kind of its first part; experts are matrices like others, of which fewer are read.
+absl::string_view KindOf(const ops::OpDef& op) {
+  const absl::string_view kind = op.parts.empty() ? op.name : op.parts.front().op;
+  return kind == "linear_experts" ? "linear" : kind;
+}
 
 }  // namespace
 

@@ -28,7 +28,7 @@ struct DeviceModel {
   // By kind of work, "" for all that has no own: "linear", "linear/q4_k", "linear/q4_k/int8/32", "attention/f16". The
   // packing is that of the weight, or of the state; the longest key that fits counts. Of a packing that has none, that
   // of the packing with the nearest size counts, in the same arithmetic if there is one. A fused op is of the kind of
-  // its first part.
+  // its first part, and the matrices of experts are linear's.
   std::map<std::string, Rate> rates;
   double cache_bytes = 0;            // what a step may read so that the next finds it in the device's cache; 0: nothing
   double op_seconds = 0;             // of each op beside its work: launching, waking threads

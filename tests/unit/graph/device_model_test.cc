@@ -27,6 +27,20 @@ TEST(DeviceModel, TheNearestRateCounts) {
   EXPECT_EQ(model.RateOf("linear", "q5_k", "int8/32"), Bytes(6));
 }
 
+TEST(DeviceModel, ExpertsGoAsFastAsOtherMatrices) {
+  Builder builder("g");
+  const ValueId x = builder.Input("x", {ops::Dim(1), ops::Dim(64)}, "f32"),
+                ids = builder.Input("ids", {ops::Dim(1), ops::Dim(2)});
+  const ValueId w = builder.Weight("w", {packing::Find("f32"), {8, 64, 64}, ""}, {.tensor = "w"});
+  builder.Output("y", builder.Apply1("linear_experts", {{"x", x}, {"w", w}, {"ids", ids}}));
+  const Module module = *builder.Finish();
+  const GraphCost cost = *ComputeCost(module.main, {}, 0);
+  DeviceModel model;
+  model.rates["linear/f32"] = {.bytes_per_second = cost.total.bytes()};
+  model.rates[""] = {.bytes_per_second = 1};
+  EXPECT_DOUBLE_EQ(model.StepSeconds(module.main, {"f32"}, cost), 1);
+}
+
 TEST(DeviceModel, ASmallModelStaysInTheCache) {
   Builder builder("g");
   const ValueId x = builder.Input("x", {ops::Dim(1), ops::Dim(64)}, "f32");

@@ -64,9 +64,11 @@ TEST(SimModel, ExpertsHaveAPlaceOfTheirOwn) {
   ::unsetenv("CONCORD_SIM");
   ASSERT_TRUE(plan.ok()) << plan.status();
   EXPECT_TRUE(plan->moved.empty());
+  EXPECT_EQ(plan->place, "experts=cpu:0; *=sim:0");
   // Two layers have experts: 7 of three matrices of 20 by 32 in f32, and nothing else is on the CPU.
   for (const PlanDevice& device : plan->devices) {
     if (device.device != "cpu:0") continue;
+    EXPECT_EQ(device.units, "experts");
     EXPECT_EQ(device.weight_bytes_mapped + device.weight_bytes_made, 2 * 7 * 3 * 20 * 32 * 4);
   }
   // Of each layer the normed row, 3 ids and 3 weights go there, and one row comes back.
