@@ -61,13 +61,16 @@ double ToleranceLinearExperts(const OpCase& c) {
   return c.arithmetic == "f16" ? HalfDotTolerance(n) : DotTolerance(n);
 }
 
-OpCase ExpertsCase(std::string name, int64_t n, int64_t k, int64_t experts, int64_t out, int64_t in, const char* type,
-                   bool row_each = false) {
+struct Sizes {
+  int64_t n, k, experts, out, in;
+};
+
+OpCase ExpertsCase(std::string name, const Sizes& s, const char* type, bool row_each = false) {
   return {"linear_experts",
           std::move(name),
           {},
-          {In("x", row_each ? std::vector<int64_t>{n, k, in} : std::vector<int64_t>{n, in}),
-           In("w", {experts, out, in}, type), In("ids", {n, k}, "i32", FillExperts(experts))}};
+          {In("x", row_each ? std::vector<int64_t>{s.n, s.k, s.in} : std::vector<int64_t>{s.n, s.in}),
+           In("w", {s.experts, s.out, s.in}, type), In("ids", {s.n, s.k}, "i32", FillExperts(s.experts))}};
 }
 
 std::vector<OpCase> CasesLinearExperts() {
@@ -78,23 +81,24 @@ std::vector<OpCase> CasesLinearExperts() {
         for (const std::string arithmetic : {"f32", "f16", "int8/32"}) {
           if (arithmetic == "int8/32" && packing::Find(type)->block_elems == 1) continue;
           if (arithmetic == "f16" && arithmetic != type) continue;
-          OpCase c = ExpertsCase(
-              absl::StrCat(type, "_", n, row_each ? "x3x256_" : "x256_", arithmetic.substr(0, arithmetic.find('/'))), n,
-              3, 6, 67, 256, type, row_each);
+          const std::string shape = absl::StrCat(type, "_", n, row_each ? "x3x256_" : "x256_");
+          OpCase c =
+              ExpertsCase(shape + arithmetic.substr(0, arithmetic.find('/')), {n, 3, 6, 67, 256}, type, row_each);
           c.arithmetic = arithmetic;
           cases.push_back(std::move(c));
         }
       }
     }
   }
-  cases.push_back(ExpertsCase("f32_7x333", 7, 2, 4, 65, 333, "f32"));
-  cases.push_back(ExpertsCase("one_expert_9x33", 9, 1, 1, 5, 33, "f32"));
-  cases.push_back(ExpertsCase("all_600x40", 600, 2, 2, 3, 40, "f32", true));  // more rows an expert than one tile holds
-  cases.push_back(ExpertsCase("many_5x64", 5, 8, 128, 33, 64, "f32"));
-  cases.push_back(ExpertsCase("no_rows", 0, 2, 4, 33, 64, "f32"));
-  OpCase& bias = cases.emplace_back(ExpertsCase("bias_9x64", 9, 2, 4, 33, 64, "f32", true));
+  cases.push_back(ExpertsCase("f32_7x333", {7, 2, 4, 65, 333}, "f32"));
+  cases.push_back(ExpertsCase("one_expert_9x33", {9, 1, 1, 5, 33}, "f32"));
+  // More rows an expert than one tile holds.
+  cases.push_back(ExpertsCase("all_600x40", {600, 2, 2, 3, 40}, "f32", true));
+  cases.push_back(ExpertsCase("many_5x64", {5, 8, 128, 33, 64}, "f32"));
+  cases.push_back(ExpertsCase("no_rows", {0, 2, 4, 33, 64}, "f32"));
+  OpCase& bias = cases.emplace_back(ExpertsCase("bias_9x64", {9, 2, 4, 33, 64}, "f32", true));
   bias.inputs.push_back(In("bias", {4, 33}));
-  OpCase& outside = cases.emplace_back(ExpertsCase("outside", 3, 2, 4, 33, 64, "f32"));
+  OpCase& outside = cases.emplace_back(ExpertsCase("outside", {3, 2, 4, 33, 64}, "f32"));
   outside.inputs[2].fill = FillGiven({-1, 3, 4, 0, 2, 77});
   return cases;
 }

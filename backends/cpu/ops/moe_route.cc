@@ -107,7 +107,7 @@ class MoeRouteStep final : public Step {
 
   // Without a bias the logits themselves are compared: ops/moe_route.cc says why.
   void Select(const float* z, const float* bias, float* scores, int32_t* ids) const {
-    const int64_t experts = logits_.cols, groups = routing_.groups, size = experts / groups;
+    const int64_t experts = logits_.cols, groups = routing_.groups, size = std::max<int64_t>(1, experts / groups);
     float* const sums = scores + experts;
     float* const worth = sums + experts;
     char* const taken = reinterpret_cast<char*>(worth + groups);
