@@ -6,14 +6,19 @@
 
 #if defined(__x86_64__)
 #include <cpuid.h>
+#elif defined(__aarch64__) && defined(__linux__)
+#include <sys/auxv.h>
 #endif
 
 namespace concord::kernels {
 namespace {
 
-constexpr const char* kNames[kIsaCount] = {"portable", "avx2", "avx512", "avx512vnni"};
+constexpr const char* kNames[kIsaCount] = {"portable", "avx2",         "avx512",   "avx512vnni",
+                                           "neon",     "neon_dotprod", "neon_i8mm"};
 
 #if defined(__x86_64__)
+constexpr Isa kWeakest = Isa::kAvx2;
+
 // State components that the operating system saves: SSE and AVX; opmask and both halves of the 512-bit registers.
 constexpr uint32_t kYmmState = 0x06;
 constexpr uint32_t kZmmState = 0xe6;
@@ -39,7 +44,21 @@ Isa Detect() {
   if (!Has(b, kAvx512Bits) || !Has(SavedState(), kZmmState)) return Isa::kAvx2;
   return Has(c, kVnni) ? Isa::kAvx512Vnni : Isa::kAvx512;
 }
+#elif defined(__aarch64__)
+constexpr Isa kWeakest = Isa::kNeon;
+
+Isa Detect() {
+#if defined(__linux__)
+  constexpr unsigned long kDotprod = 1ul << 20, kI8mm = 1ul << 13;  // HWCAP_ASIMDDP, HWCAP2_I8MM
+  if ((getauxval(AT_HWCAP) & kDotprod) == 0) return Isa::kNeon;
+  return (getauxval(AT_HWCAP2) & kI8mm) != 0 ? Isa::kNeonI8mm : Isa::kNeonDotprod;
 #else
+  return Isa::kNeon;
+#endif
+}
+#else
+constexpr Isa kWeakest = Isa::kPortable;
+
 Isa Detect() { return Isa::kPortable; }
 #endif
 
@@ -60,7 +79,7 @@ Isa ChooseIsa() {
 
 const char* IsaName(Isa isa) { return kNames[static_cast<int>(isa)]; }
 
-bool IsaSupported(Isa isa) { return isa <= MachineIsa(); }
+bool IsaSupported(Isa isa) { return isa == Isa::kPortable || (isa >= kWeakest && isa <= MachineIsa()); }
 
 Isa BestIsa() {
   static const Isa isa = ChooseIsa();

@@ -2,18 +2,22 @@
 
 namespace concord::kernels {
 
-// Instruction sets that the kernels are built for, weakest first. Every binary holds all that its architecture has;
-// the choice is made at run time.
+// Instruction sets that the kernels are built for, of each architecture the weakest first. Every binary holds all that
+// its architecture has; the choice is made at run time.
 enum class Isa {
   kPortable,    // plain C++, any machine
   kAvx2,        // AVX2, FMA, F16C
   kAvx512,      // AVX-512 F, BW, DQ, VL
   kAvx512Vnni,  // and VNNI
+
+  kNeon,         // Arm: armv8-a, which has NEON
+  kNeonDotprod,  // and armv8.2-a with sdot
+  kNeonI8mm,     // and usdot
 };
 
-constexpr int kIsaCount = 4;
+constexpr int kIsaCount = 7;
 
-// "portable", "avx2", "avx512", "avx512vnni".
+// "portable", "avx2", "avx512", "avx512vnni", "neon", "neon_dotprod", "neon_i8mm".
 const char* IsaName(Isa isa);
 
 // True when this build holds the variant and this machine (and its operating system) can run it.

@@ -12,6 +12,10 @@ const KernelTable& Kernels(Isa isa) {
   if (isa == Isa::kAvx2) return avx2::kTable;
   if (isa == Isa::kAvx512) return avx512::kTable;
   if (isa == Isa::kAvx512Vnni) return avx512vnni::kTable;
+#elif defined(__aarch64__)
+  if (isa == Isa::kNeon) return neon::kTable;
+  if (isa == Isa::kNeonDotprod) return neon_dotprod::kTable;
+  if (isa == Isa::kNeonI8mm) return neon_i8mm::kTable;
 #endif
   static_cast<void>(isa);
   return portable::kTable;
@@ -22,6 +26,10 @@ const LinearKernel* LinearKernels(Isa isa, int32_t* count) {
   if (isa == Isa::kAvx2) return avx2::LinearList(count);
   if (isa == Isa::kAvx512) return avx512::LinearList(count);
   if (isa == Isa::kAvx512Vnni) return avx512vnni::LinearList(count);
+#elif defined(__aarch64__)
+  if (isa == Isa::kNeon) return neon::LinearList(count);
+  if (isa == Isa::kNeonDotprod) return neon_dotprod::LinearList(count);
+  if (isa == Isa::kNeonI8mm) return neon_i8mm::LinearList(count);
 #endif
   if (isa == Isa::kPortable) return portable::LinearList(count);
   *count = 0;

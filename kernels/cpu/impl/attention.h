@@ -8,7 +8,10 @@
 // against them.
 namespace concord::kernels::CONCORD_ISA_NAMESPACE {
 
-constexpr int kRowTile = kWide ? 6 : 2;  // 6 rows * 4 registers of sums, 4 of K or V
+// Rows at a time, and vectors of K or V at a time. AVX-512: 6 rows * 4 registers of sums, 4 of K or V. NEON, with 4
+// registers a vector: 3 rows * 2 vectors of sums make 24; K or V, read a register at a time, and the weights take 4.
+constexpr int kRowTile = kWide ? 6 : kNeon ? 3 : 2;
+constexpr int kVecTile = kNeon ? 2 : 4;
 constexpr int64_t kKeyVecs = kKvChunk / kLanes;
 constexpr float kNever = -__builtin_inff();
 
@@ -30,13 +33,6 @@ struct AttentionScratch {
   AttentionRow* rows;
   int64_t d_v;  // rounded up to 16
 };
-
-CONCORD_INLINE VecF InterleaveLow(VecF a, VecF b) {
-  return __builtin_shufflevector(a, b, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
-}
-CONCORD_INLINE VecF InterleaveHigh(VecF a, VecF b) {
-  return __builtin_shufflevector(a, b, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
-}
 
 // Four perfect shuffles of 256 elements are a transposition.
 CONCORD_INLINE void Transpose16(VecF* v) {
@@ -91,19 +87,20 @@ static void LoadValues(const AttentionTile& tile, int64_t base, int64_t first, i
   }
 }
 
+// Scores of keys [first * kLanes, (first + kVecTile) * kLanes) of the chunk.
 template <int kRows>
-CONCORD_INLINE void Scores(const AttentionRow* rows, const float* keys, int64_t d, VecF (*s)[kKeyVecs]) {
-  VecF acc[kRows][kKeyVecs] = {};
+CONCORD_INLINE void Scores(const AttentionRow* rows, const float* keys, int64_t d, int64_t first, VecF (*s)[kKeyVecs]) {
+  VecF acc[kRows][kVecTile] = {};
   for (int64_t i = 0; i < d; ++i) {
-    VecF k[kKeyVecs];
-    CONCORD_UNROLL for (int v = 0; v < kKeyVecs; ++v) k[v] = Load(keys + i * kKvChunk + v * kLanes);
+    VecF k[kVecTile];
+    CONCORD_UNROLL for (int v = 0; v < kVecTile; ++v) k[v] = Load(keys + i * kKvChunk + (first + v) * kLanes);
     CONCORD_UNROLL for (int r = 0; r < kRows; ++r) {
       const VecF q = Set(rows[r].q[i]);
-      CONCORD_UNROLL for (int v = 0; v < kKeyVecs; ++v) acc[r][v] = MulAdd(q, k[v], acc[r][v]);
+      CONCORD_UNROLL for (int v = 0; v < kVecTile; ++v) acc[r][v] = MulAdd(q, k[v], acc[r][v]);
     }
   }
   CONCORD_UNROLL for (int r = 0; r < kRows; ++r) {
-    CONCORD_UNROLL for (int v = 0; v < kKeyVecs; ++v) s[r][v] = acc[r][v];
+    CONCORD_UNROLL for (int v = 0; v < kVecTile; ++v) s[r][first + v] = acc[r][v];
   }
 }
 
@@ -135,7 +132,7 @@ CONCORD_INLINE float Weights(const AttentionTile& tile, AttentionRow* row, int64
   return factor;
 }
 
-// sums = sums * factor + p V, 64 values of d_v at a time (fewer at the end).
+// sums = sums * factor + p V, kVecTile * 16 values of d_v at a time (fewer at the end).
 template <int kRows, int kVecs>
 CONCORD_INLINE void AddValues(AttentionRow* rows, const float (*p)[kKvChunk], const float* factor, const float* values,
                               int64_t d_v, int64_t n_keys) {
@@ -162,14 +159,14 @@ static void RowsByChunk(const AttentionTile& tile, const AttentionScratch& scrat
   VecF s[kRows][kKeyVecs];
   alignas(64) float p[kRows][kKvChunk];
   float factor[kRows];
-  Scores<kRows>(rows, scratch.keys, tile.k.d, s);
+  for (int64_t v = 0; v < kKeyVecs; v += kVecTile) Scores<kRows>(rows, scratch.keys, tile.k.d, v, s);
   for (int r = 0; r < kRows; ++r) factor[r] = Weights(tile, rows + r, base, s[r], p[r]);
   AttentionRow shifted[kRows];
   for (int r = 0; r < kRows; ++r) shifted[r] = rows[r];
   int64_t i = 0;
-  for (; i + 4 * kLanes <= scratch.d_v; i += 4 * kLanes) {
-    AddValues<kRows, 4>(shifted, p, factor, scratch.values + i, scratch.d_v, n_keys);
-    for (int r = 0; r < kRows; ++r) shifted[r].sums += 4 * kLanes;
+  for (; i + kVecTile * kLanes <= scratch.d_v; i += kVecTile * kLanes) {
+    AddValues<kRows, kVecTile>(shifted, p, factor, scratch.values + i, scratch.d_v, n_keys);
+    for (int r = 0; r < kRows; ++r) shifted[r].sums += kVecTile * kLanes;
   }
   for (; i < scratch.d_v; i += kLanes) {
     AddValues<kRows, 1>(shifted, p, factor, scratch.values + i, scratch.d_v, n_keys);

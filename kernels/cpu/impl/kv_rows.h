@@ -29,9 +29,8 @@ using KvF16 = KvHalf<true>;
 using KvBf16 = KvHalf<false>;
 struct KvQ8 {
   CONCORD_INLINE VecF At(const uint8_t* row, int64_t i, int64_t) {
-    typedef int8_t VecB __attribute__((vector_size(16)));
     const uint8_t* block = row + i / 32 * 34;
-    return Set(LoadF16(block)) * ToFloat(__builtin_convertvector(LoadAs<VecB>(block + 2 + i % 32), VecI));
+    return Set(LoadF16(block)) * ToFloat(LoadBytes(block + 2 + i % 32));
   }
 };
 
@@ -41,6 +40,11 @@ CONCORD_INLINE void WriteHalves(const float* x, uint8_t* row, int64_t d, bool f1
   for (; f16 && i + kLanes <= d; i += kLanes) {
     const __m256i h = _mm512_cvtps_ph((__m512)Load(x + i), _MM_FROUND_TO_NEAREST_INT);
     _mm256_storeu_si256(reinterpret_cast<__m256i*>(row + 2 * i), h);
+  }
+#elif defined(CONCORD_ISA_NEON)
+  for (; f16 && i + 4 <= d; i += 4) {
+    const float16x4_t h = vcvt_f16_f32(vld1q_f32(x + i));
+    __builtin_memcpy(row + 2 * i, &h, sizeof h);
   }
 #endif
   for (; i < d; ++i) {

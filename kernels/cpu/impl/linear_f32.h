@@ -6,8 +6,11 @@
 // linear, arithmetic "f32": 16 lanes over k, one register of sums a row of W and row of x.
 namespace concord::kernels::CONCORD_ISA_NAMESPACE {
 
-constexpr int64_t kWeightRows = 4;  // 4 rows of W by 6 of x: 24 registers of sums, 10 loads for 24 products
+// AVX-512: 4 rows of W by 6 of x make 24 registers of sums, 10 loads for 24 products; one row of x meets 8 of W. NEON,
+// with 4 registers a sum: 3 by 2, or 6 by 1, make 24 as well.
+constexpr int64_t kWeightRows = kNeon ? 3 : 4;
 constexpr int64_t kXRows = kWide ? 6 : 2;
+constexpr int64_t kSingleXWeightRows = kNeon ? 6 : 8;
 constexpr int64_t kManyXRows = 6;  // from here on W is decoded once into scratch instead of on the way
 
 struct WeightsF32 {
@@ -44,9 +47,9 @@ static void DotRows(const uint8_t* const* rows, const float* const* x, int64_t k
   }
   if (i < k) {
     const VecI live = (VecI)(Iota() < SetI(static_cast<int32_t>(k - i)));
-    for (int r = 0; r < kRows; ++r) {
+    CONCORD_UNROLL for (int r = 0; r < kRows; ++r) {
       const VecF w = W::Part(reinterpret_cast<const Element*>(rows[r]) + i, k - i);
-      for (int t = 0; t < kTokens; ++t) {
+      CONCORD_UNROLL for (int t = 0; t < kTokens; ++t) {
         acc[r][t] = Select(live, Fma(w, LoadPart(x[t] + i, k - i), acc[r][t]), acc[r][t]);
       }
     }
@@ -56,7 +59,8 @@ static void DotRows(const uint8_t* const* rows, const float* const* x, int64_t k
   }
 }
 
-// Up to 8 rows of W (4 when there are more rows of x than one) by up to 6 of x, written to y.
+// Up to kSingleXWeightRows rows of W (kWeightRows when there are more rows of x than one) by up to kXRows of x, written
+// to y.
 template <typename W>
 CONCORD_INLINE void RowsByTokens(const LinearTile& tile, const uint8_t* const* rows, int64_t n0, int64_t n_rows,
                                  int64_t m0, int64_t m_rows) {
@@ -67,11 +71,11 @@ CONCORD_INLINE void RowsByTokens(const LinearTile& tile, const uint8_t* const* r
   }
   float out[8][kXRows];
   if (m_rows == 1) {
-    DotRows<W, 8, 1>(rows, x, tile.k, out);
+    DotRows<W, kSingleXWeightRows, 1>(rows, x, tile.k, out);
   } else if (m_rows == 2) {
-    DotRows<W, 4, 2>(rows, x, tile.k, out);
+    DotRows<W, kWeightRows, 2>(rows, x, tile.k, out);
   } else {
-    DotRows<W, 4, kXRows>(rows, x, tile.k, out);
+    DotRows<W, kWeightRows, kXRows>(rows, x, tile.k, out);
   }
   for (int64_t r = 0; r < n_rows; ++r) {
     const float bias = tile.bias != nullptr ? tile.bias[n0 + r] : 0.0f;
@@ -87,23 +91,23 @@ template <typename W>
 CONCORD_INLINE void RunInPlace(const LinearTile& tile) {
   const auto* weights = static_cast<const uint8_t*>(tile.weights);
   for (int64_t n0 = tile.n_begin, step = 0; n0 < tile.n_end; n0 += step) {
-    step = tile.m_end - tile.m_begin == 1 ? 8 : kWeightRows;
+    step = tile.m_end - tile.m_begin == 1 ? kSingleXWeightRows : kWeightRows;
     const uint8_t* rows[8];
     for (int64_t r = 0; r < 8; ++r) rows[r] = weights + Min(n0 + r, tile.n_end - 1) * tile.row_stride_bytes;
     for (int64_t m0 = tile.m_begin, m_step = 0; m0 < tile.m_end; m0 += m_step) {
       m_step = Min(kXRows, tile.m_end - m0);
-      // A single row left over of many still meets 4 rows of W only.
+      // A single row left over of many still meets kWeightRows rows of W only.
       RowsByTokens<W>(tile, rows, n0, Min(step, tile.n_end - n0), m0, m_step);
     }
   }
 }
 
-// W is decoded to f32 in scratch, `kWeightRows` whole rows at a time (8 for one row of x).
+// W is decoded to f32 in scratch, `kWeightRows` whole rows at a time (kSingleXWeightRows for one row of x).
 template <typename Decode>
 CONCORD_INLINE void RunDecoded(const LinearTile& tile, Decode decode) {
   auto* scratch = static_cast<float*>(tile.scratch);
   const auto* weights = static_cast<const uint8_t*>(tile.weights);
-  const int64_t step = tile.m_end - tile.m_begin == 1 ? 8 : kWeightRows;
+  const int64_t step = tile.m_end - tile.m_begin == 1 ? kSingleXWeightRows : kWeightRows;
   for (int64_t n0 = tile.n_begin; n0 < tile.n_end; n0 += step) {
     const int64_t n_rows = Min(step, tile.n_end - n0);
     const uint8_t* rows[8];

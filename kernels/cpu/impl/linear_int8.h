@@ -1,5 +1,6 @@
 #pragma once
 
+#include "kernels/cpu/impl/dot_bytes.h"
 #include "kernels/cpu/impl/formats.h"
 #include "kernels/cpu/linear.h"
 #include "kernels/cpu/quantized_rows.h"
@@ -12,9 +13,11 @@
 namespace concord::kernels::CONCORD_ISA_NAMESPACE {
 
 // AVX-512: 2 panels * 6 rows of x, an integer and a float sum each, make 24 registers; 8 are left for W and scales.
-// With fewer and narrower registers one panel by two rows is as much as it makes sense to unroll.
+// NEON: 1 panel * 3 rows of x, 4 registers an integer and a float sum each, make 24 as well; 8 are left for a quarter
+// of W, the bytes of x and scales. 4 loads of W and 3 of x then feed 12 products, as many as two load ports keep up
+// with. With fewer and narrower registers one panel by two rows is as much as it makes sense to unroll.
 constexpr int kPassPanels = kWide ? 2 : 1;
-constexpr int kTileTokens = kWide ? 6 : 2;
+constexpr int kTileTokens = kWide ? 6 : kNeon ? 3 : 2;
 constexpr int64_t kPassRows = kPassPanels * kPanelRows;  // rows of W at a time
 // Rows of x at a time: their sums, 64 KiB, stay in L2.
 constexpr int64_t kPassTokens = 512;
@@ -33,20 +36,6 @@ CONCORD_INLINE void DecodePanel(const uint8_t* const* rows, int64_t first, int64
   }
 #endif
   DecodePanelByBlocks<F>(rows, first, count, panel);
-}
-
-// Four products a lane: u[r][0..3] * q[0..3].
-CONCORD_INLINE VecI DotBytes(VecI sums, const uint8_t (*u)[4], const int8_t* q) {
-#if defined(__AVX512VNNI__)
-  int32_t four;
-  __builtin_memcpy(&four, q, 4);
-  return (VecI)_mm512_dpbusd_epi32((__m512i)sums, (__m512i)LoadAs<VecI>(u), _mm512_set1_epi32(four));
-#else
-  const VecU w = LoadAs<VecU>(u);
-  const VecI a = (VecI)(w & SetU(255)) * SetI(q[0]) + (VecI)((w >> 8) & SetU(255)) * SetI(q[1]);
-  const VecI b = (VecI)((w >> 16) & SetU(255)) * SetI(q[2]) + (VecI)(w >> 24) * SetI(q[3]);
-  return sums + a + b;
-#endif
 }
 
 struct TokenRow {
@@ -76,7 +65,7 @@ struct ProductKind {
   static constexpr bool kHasMin = kMin;
 };
 template <typename F>
-using KindOf = ProductKind<F::kGroup, (F::kOffsetShift >= 0), F::kHasMin>;
+using KindOf = ProductKind<F::kGroup, (F::kOffsetShift >= 0 && !kSignedCodes), F::kHasMin>;
 
 // kPanels * 16 rows of W by kTokens rows of x over one chunk of k.
 template <typename P, int kPanels, int kTokens>

@@ -10,10 +10,10 @@ CONCORD_INLINE VecF ScaleByPower(VecF x, VecF n) {
 #if defined(__AVX512F__)
   return (VecF)_mm512_scalef_ps((__m512)x, (__m512)n);
 #else
-  const VecI whole = __builtin_convertvector(n, VecI);
+  const VecI whole = ToInt(n);
   const VecI half = whole >> 1;
-  const VecF a = (VecF)((half + 127) << 23);
-  const VecF b = (VecF)((whole - half + 127) << 23);
+  const VecF a = (VecF)((half + SetI(127)) << 23);
+  const VecF b = (VecF)((whole - half + SetI(127)) << 23);
   return x * a * b;
 #endif
 }
@@ -62,11 +62,11 @@ CONCORD_INLINE VecF GeluTanh(VecF x) {
 
 // log(1 + e^x); off the hot path, so the C library's.
 CONCORD_INLINE VecF Softplus(VecF x) {
-  VecF y;
+  float y[16];
   for (int i = 0; i < 16; ++i) {
     y[i] = (x[i] > 0.0f ? x[i] : 0.0f) + __builtin_log1pf(__builtin_expf(-__builtin_fabsf(x[i])));
   }
-  return y;
+  return Load(y);
 }
 
 }  // namespace concord::kernels::CONCORD_ISA_NAMESPACE

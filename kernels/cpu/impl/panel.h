@@ -18,6 +18,15 @@ struct Panel {
   alignas(64) float neg_min[kChunk / 16][kPanelRows];  // a group, of formats with a minimum
 };
 
+// Where the machine has no product of unsigned with signed bytes (Arm without i8mm), the codes lie in a panel without
+// their offset, as signed bytes: u - 2^kOffsetShift, or u itself, which is below 64 in formats without an offset. The
+// integer sums are the same numbers, so the bits of the results are.
+#if defined(CONCORD_ISA_NEON) && !defined(__ARM_FEATURE_MATMUL_INT8)
+constexpr bool kSignedCodes = true;
+#else
+constexpr bool kSignedCodes = false;
+#endif
+
 // What a packing is to this arithmetic: element = scale * (u - 2^kOffsetShift) - min, u an unsigned byte, scale and min
 // one a group.
 template <int kElems, int kBytes, int kGroupElems, int kShift, bool kMin>
@@ -44,6 +53,9 @@ CONCORD_INLINE void DecodePanelByBlocks(const uint8_t* const* rows, int64_t firs
     for (int64_t b = 0; b < count; ++b) {
       UnpackedBlock block;
       F::Unpack(rows[r] + (first + b) * F::kBlockBytes, &block);
+      if constexpr (kSignedCodes && F::kOffsetShift >= 0) {
+        for (int i = 0; i < F::kBlockElems; ++i) block.u[i] = static_cast<uint8_t>(block.u[i] - (1 << F::kOffsetShift));
+      }
       for (int i = 0; i < F::kBlockElems / 4; ++i) {
         __builtin_memcpy(panel->q[b * (F::kBlockElems / 4) + i][r], block.u + 4 * i, 4);
       }

@@ -15,6 +15,8 @@ CONCORD_INLINE VecF RoundEven(VecF x) {
 CONCORD_INLINE int32_t MaxInt(VecI v) {
 #if defined(__AVX512F__)
   return _mm512_reduce_max_epi32((__m512i)v);
+#elif defined(CONCORD_ISA_NEON)
+  return vmaxvq_s32(vmaxq_s32(vmaxq_s32(v.p[0], v.p[1]), vmaxq_s32(v.p[2], v.p[3])));
 #else
   int32_t top = v[0];
   for (int i = 1; i < 16; ++i) top = v[i] > top ? v[i] : top;
@@ -25,6 +27,8 @@ CONCORD_INLINE int32_t MaxInt(VecI v) {
 CONCORD_INLINE int32_t SumInt(VecI v) {
 #if defined(__AVX512F__)
   return _mm512_reduce_add_epi32((__m512i)v);
+#elif defined(CONCORD_ISA_NEON)
+  return vaddvq_s32((v.p[0] + v.p[1]) + (v.p[2] + v.p[3]));
 #else
   int32_t sum = 0;
   for (int i = 0; i < 16; ++i) sum += v[i];
@@ -35,6 +39,10 @@ CONCORD_INLINE int32_t SumInt(VecI v) {
 CONCORD_INLINE void StoreBytes(int8_t* out, VecI v) {
 #if defined(__AVX512F__)
   _mm_storeu_si128(reinterpret_cast<__m128i*>(out), _mm512_cvtepi32_epi8((__m512i)v));
+#elif defined(CONCORD_ISA_NEON)
+  const int16x8_t low = vcombine_s16(vmovn_s32(v.p[0]), vmovn_s32(v.p[1]));
+  const int16x8_t high = vcombine_s16(vmovn_s32(v.p[2]), vmovn_s32(v.p[3]));
+  vst1q_s8(out, vcombine_s8(vmovn_s16(low), vmovn_s16(high)));
 #else
   for (int i = 0; i < 16; ++i) out[i] = static_cast<int8_t>(v[i]);
 #endif
@@ -56,8 +64,8 @@ CONCORD_INLINE float QuantizeGroup(const float* x, int8_t* q, int32_t* sums) {
     return top >= 0x7f800000 ? FloatFromBits(0x7fc00000u) : 0.0f;
   }
   const VecF inverse = Set(127.0f / largest);
-  const VecI qa = __builtin_convertvector(RoundEven(a * inverse), VecI);
-  const VecI qb = __builtin_convertvector(RoundEven(b * inverse), VecI);
+  const VecI qa = ToInt(RoundEven(a * inverse));
+  const VecI qb = ToInt(RoundEven(b * inverse));
   StoreBytes(q, qa);
   StoreBytes(q + 16, qb);
   sums[0] = SumInt(qa);

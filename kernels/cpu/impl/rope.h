@@ -82,15 +82,14 @@ CONCORD_INLINE void RotateNeighbours(const float* x, float* y, const float* tabl
     const int64_t second = Min(kLanes, 2 * (half - i) - first);
     const VecF low = LoadPart(x + 2 * i, first);
     const VecF high = LoadPart(x + 2 * i + first, second);
-    const VecF a = __builtin_shufflevector(low, high, 0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
-    const VecF b = __builtin_shufflevector(low, high, 1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31);
+    const VecF a = Evens(low, high);
+    const VecF b = Odds(low, high);
     const VecF c = LoadPart(table + i, Min(kLanes, half - i));
     const VecF s = LoadPart(table + half + i, Min(kLanes, half - i));
     const VecF u = MulAdd(a, c, -(b * s));
     const VecF v = MulAdd(a, s, b * c);
-    StorePart(y + 2 * i, __builtin_shufflevector(u, v, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23), first);
-    StorePart(y + 2 * i + first,
-              __builtin_shufflevector(u, v, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31), second);
+    StorePart(y + 2 * i, InterleaveLow(u, v), first);
+    StorePart(y + 2 * i + first, InterleaveHigh(u, v), second);
   }
 }
 

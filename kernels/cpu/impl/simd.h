@@ -11,8 +11,9 @@
 #error "kernels/cpu/impl is included by kernels/cpu/isa/*.cc only, which name their instruction set first"
 #endif
 
-// Sixteen lanes of 32 bits, written with the vector extensions of gcc and clang so that one source serves every
-// instruction set; intrinsics where the compilers do not find the instruction.
+// Sixteen lanes of 32 bits, written with the vector extensions of gcc and clang (or what looks like them, where those
+// come out badly) so that one source serves every instruction set; intrinsics where the compilers do not find the
+// instruction.
 //
 // Everything in impl/ has internal linkage and includes no header that defines inline functions: the linker keeps one
 // copy of an inline function, and it must not be the one that was compiled for a stronger machine.
@@ -22,39 +23,40 @@
 #define CONCORD_INLINE static inline __attribute__((always_inline))
 #define CONCORD_INLINE_MEMBER inline __attribute__((always_inline))
 
-namespace concord::kernels::CONCORD_ISA_NAMESPACE {
-
-typedef float VecF __attribute__((vector_size(64)));
-typedef int32_t VecI __attribute__((vector_size(64)));
-typedef uint32_t VecU __attribute__((vector_size(64)));
-typedef uint16_t VecH __attribute__((vector_size(32)));
-constexpr int64_t kLanes = 16;
-
-// 32 registers of 16 lanes, for which the tiles are cut; elsewhere loops stay loops, and the code small.
-#if defined(__AVX512F__)
-constexpr bool kWide = true;
+// Registers for which the tiles are cut: 32 of 16 lanes (AVX-512), 32 of 4 (NEON), or fewer. With fewer, loops stay
+// loops, and the code small.
+#if defined(__AVX512F__) || defined(CONCORD_ISA_NEON)
 #define CONCORD_UNROLL _Pragma("GCC unroll 16")
 #else
-constexpr bool kWide = false;
 #define CONCORD_UNROLL
+#endif
+
+#if defined(CONCORD_ISA_NEON)
+#include "kernels/cpu/impl/simd_quarters.h"
+#else
+#include "kernels/cpu/impl/simd_vector.h"
+#endif
+
+namespace concord::kernels::CONCORD_ISA_NAMESPACE {
+
+constexpr int64_t kLanes = 16;
+#if defined(__AVX512F__)
+constexpr bool kWide = true;
+#else
+constexpr bool kWide = false;
+#endif
+#if defined(CONCORD_ISA_NEON)
+constexpr bool kNeon = true;
+#else
+constexpr bool kNeon = false;
 #endif
 
 CONCORD_INLINE int64_t Min(int64_t a, int64_t b) { return a < b ? a : b; }
 CONCORD_INLINE int64_t Max(int64_t a, int64_t b) { return a > b ? a : b; }
 
-CONCORD_INLINE VecF Set(float x) { return VecF{x, x, x, x, x, x, x, x, x, x, x, x, x, x, x, x}; }
-CONCORD_INLINE VecI SetI(int32_t x) { return VecI{x, x, x, x, x, x, x, x, x, x, x, x, x, x, x, x}; }
 CONCORD_INLINE VecU SetU(uint32_t x) { return (VecU)SetI(static_cast<int32_t>(x)); }
-CONCORD_INLINE VecI Iota() { return VecI{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15}; }
 
-template <typename Vec>
-CONCORD_INLINE Vec LoadAs(const void* p) {
-  Vec v;
-  __builtin_memcpy(&v, p, sizeof v);
-  return v;
-}
 CONCORD_INLINE VecF Load(const float* p) { return LoadAs<VecF>(p); }
-CONCORD_INLINE void Store(float* p, VecF v) { __builtin_memcpy(p, &v, sizeof v); }
 
 // The first n (0..16) lanes; the others are 0.
 CONCORD_INLINE VecF LoadPart(const float* p, int64_t n) {
@@ -71,17 +73,6 @@ CONCORD_INLINE void StorePart(float* p, VecF v, int64_t n) {
   _mm512_mask_storeu_ps(p, static_cast<__mmask16>((1u << n) - 1u), (__m512)v);
 #else
   __builtin_memcpy(p, &v, static_cast<size_t>(n) * 4);
-#endif
-}
-
-// Fused, on every machine: for results that are the same on all of them.
-CONCORD_INLINE VecF Fma(VecF a, VecF b, VecF c) {
-#if defined(__AVX512F__)
-  return (VecF)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c);
-#else
-  VecF r;
-  for (int i = 0; i < 16; ++i) r[i] = __builtin_fmaf(a[i], b[i], c[i]);
-  return r;
 #endif
 }
 
@@ -110,27 +101,17 @@ CONCORD_INLINE VecF MinV(VecF a, VecF b) {
 #endif
 }
 CONCORD_INLINE VecF Abs(VecF a) { return (VecF)((VecI)a & SetI(0x7fffffff)); }
-CONCORD_INLINE VecF ToFloat(VecI v) { return __builtin_convertvector(v, VecF); }
-CONCORD_INLINE VecF Sqrt(VecF a) {
-#if defined(__AVX512F__)
-  return (VecF)_mm512_sqrt_ps((__m512)a);
-#else
-  for (int i = 0; i < 16; ++i) a[i] = __builtin_sqrtf(a[i]);
-  return a;
-#endif
-}
-
 // The fixed tree of the sums of 16 lanes: i and i + 8, then i and i + 4, i + 2, i + 1.
 CONCORD_INLINE float Sum(VecF v) {
-  v += __builtin_shufflevector(v, v, 8, 9, 10, 11, 12, 13, 14, 15, 8, 9, 10, 11, 12, 13, 14, 15);
-  v += __builtin_shufflevector(v, v, 4, 5, 6, 7, 4, 5, 6, 7, 4, 5, 6, 7, 4, 5, 6, 7);
-  v += __builtin_shufflevector(v, v, 2, 3, 2, 3, 2, 3, 2, 3, 2, 3, 2, 3, 2, 3, 2, 3);
+  v += Upper8(v);
+  v += Upper4(v);
+  v += Upper2(v);
   return v[0] + v[1];
 }
 CONCORD_INLINE float MaxLane(VecF v) {
-  v = MaxV(v, __builtin_shufflevector(v, v, 8, 9, 10, 11, 12, 13, 14, 15, 8, 9, 10, 11, 12, 13, 14, 15));
-  v = MaxV(v, __builtin_shufflevector(v, v, 4, 5, 6, 7, 4, 5, 6, 7, 4, 5, 6, 7, 4, 5, 6, 7));
-  v = MaxV(v, __builtin_shufflevector(v, v, 2, 3, 2, 3, 2, 3, 2, 3, 2, 3, 2, 3, 2, 3, 2, 3));
+  v = MaxV(v, Upper8(v));
+  v = MaxV(v, Upper4(v));
+  v = MaxV(v, Upper2(v));
   return v[0] > v[1] ? v[0] : v[1];
 }
 
@@ -150,8 +131,13 @@ CONCORD_INLINE uint32_t BitsOf(float f) {
 CONCORD_INLINE VecF FromF16(VecH h) {
 #if defined(__AVX512F__)
   return (VecF)_mm512_cvtph_ps((__m256i)h);
+#elif defined(CONCORD_ISA_NEON)
+  const float16x8_t low = vreinterpretq_f16_u16(h.p[0]);
+  const float16x8_t high = vreinterpretq_f16_u16(h.p[1]);
+  return {{vcvt_f32_f16(vget_low_f16(low)), vcvt_high_f32_f16(low), vcvt_f32_f16(vget_low_f16(high)),
+           vcvt_high_f32_f16(high)}};
 #else
-  const VecU bits = __builtin_convertvector(h, VecU);
+  const VecU bits = Widen(h);
   const VecU body = bits & SetU(0x7fffu);
   const VecF scaled = (VecF)(body << 13) * Set(0x1p112f);
   const VecU special = (VecU)(body >= SetU(0x7c00u)) & SetU(0x7f800000u);
@@ -169,7 +155,7 @@ CONCORD_INLINE float LoadF16(const void* p) {
   __builtin_memcpy(&h, p, 2);
   return FromF16(h);
 }
-CONCORD_INLINE VecF FromBf16(VecH h) { return (VecF)(__builtin_convertvector(h, VecU) << 16); }
+CONCORD_INLINE VecF FromBf16(VecH h) { return (VecF)(Widen(h) << 16); }
 template <bool kIsF16>
 CONCORD_INLINE VecF FromHalf(VecH h) {
   return kIsF16 ? FromF16(h) : FromBf16(h);

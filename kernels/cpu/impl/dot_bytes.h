@@ -1,0 +1,47 @@
+#pragma once
+
+#include "kernels/cpu/impl/panel.h"
+
+// The product that "int8/32" is made of, one branch an instruction set.
+namespace concord::kernels::CONCORD_ISA_NAMESPACE {
+
+#if defined(CONCORD_ISA_NEON)
+CONCORD_INLINE int8x16_t FourTimes(const int8_t* q) {
+  int32_t four;
+  __builtin_memcpy(&four, q, 4);
+  return vreinterpretq_s8_s32(vdupq_n_s32(four));
+}
+
+// Four rows. Of two signed products the sum is at most 2 * 128 * 127, which 16 bits hold.
+CONCORD_INLINE int32x4_t DotFourRows(int32x4_t sums, const uint8_t (*u)[4], int8x16_t four) {
+#if defined(__ARM_FEATURE_MATMUL_INT8)
+  return vusdotq_s32(sums, vld1q_u8(u[0]), four);
+#elif defined(__ARM_FEATURE_DOTPROD)
+  return vdotq_s32(sums, vreinterpretq_s8_u8(vld1q_u8(u[0])), four);
+#else
+  const int8x16_t codes = vreinterpretq_s8_u8(vld1q_u8(u[0]));
+  const int16x8_t low = vmull_s8(vget_low_s8(codes), vget_low_s8(four));
+  return vpadalq_s16(sums, vpaddq_s16(low, vmull_high_s8(codes, four)));
+#endif
+}
+#endif
+
+// Four products a lane: u[r][0..3] * q[0..3].
+CONCORD_INLINE VecI DotBytes(VecI sums, const uint8_t (*u)[4], const int8_t* q) {
+#if defined(__AVX512VNNI__)
+  int32_t four;
+  __builtin_memcpy(&four, q, 4);
+  return (VecI)_mm512_dpbusd_epi32((__m512i)sums, (__m512i)LoadAs<VecI>(u), _mm512_set1_epi32(four));
+#elif defined(CONCORD_ISA_NEON)
+  const int8x16_t four = FourTimes(q);
+  return {{DotFourRows(sums.p[0], u, four), DotFourRows(sums.p[1], u + 4, four), DotFourRows(sums.p[2], u + 8, four),
+           DotFourRows(sums.p[3], u + 12, four)}};
+#else
+  const VecU w = LoadAs<VecU>(u);
+  const VecI a = (VecI)(w & SetU(255)) * SetI(q[0]) + (VecI)((w >> 8) & SetU(255)) * SetI(q[1]);
+  const VecI b = (VecI)((w >> 16) & SetU(255)) * SetI(q[2]) + (VecI)(w >> 24) * SetI(q[3]);
+  return sums + a + b;
+#endif
+}
+
+}  // namespace concord::kernels::CONCORD_ISA_NAMESPACE
