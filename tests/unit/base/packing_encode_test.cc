@@ -14,16 +14,6 @@
 namespace concord::packing {
 namespace {
 
-double SquaredError(const std::vector<float>& a, const std::vector<float>& b) {
-  double sum = 0;
-  for (size_t i = 0; i < a.size(); ++i) sum += (double{a[i]} - b[i]) * (double{a[i]} - b[i]);
-  return sum;
-}
-
-double RelativeError(const std::vector<float>& got, const std::vector<float>& want) {
-  return std::sqrt(SquaredError(got, want) / SquaredError(want, std::vector<float>(want.size())));
-}
-
 TEST(PackingEncode, TakesUnalignedBlocksAndWritesNoMore) {
   for (const Packing* packing : Writable()) {
     const auto values = Gaussian(packing->block_elems * 2, 1, 3);
@@ -39,12 +29,7 @@ TEST(PackingEncode, TakesUnalignedBlocksAndWritesNoMore) {
 }
 
 TEST(PackingEncode, ErrorOfGaussianValuesIsWhatTheBitsAllow) {
-  // Relative root mean square error. A uniform quantiser of b bits over +-3 deviations has about 6 / 2^b / sqrt(12).
-  const std::map<std::string, double> bounds = {
-      {"f32", 0},      {"f16", 0.0003},  {"bf16", 0.002},  {"q8_0", 0.0058}, {"q6_k", 0.018},
-      {"q5_k", 0.037}, {"q5_1", 0.04},   {"q5_0", 0.045},  {"q4_k", 0.0745}, {"q4_1", 0.081},
-      {"q4_0", 0.09},  {"iq4_nl", 0.08}, {"mxfp4", 0.115},
-  };
+  const std::map<std::string, double> bounds = ErrorBounds();
   for (const Packing* packing : Writable()) {
     ASSERT_TRUE(bounds.count(packing->name)) << packing->name;
     for (float deviation : {1.0f, 0.02f, 300.0f}) {

@@ -4,7 +4,9 @@
 #include <cmath>
 #include <cstdint>
 #include <limits>
+#include <map>
 #include <random>
+#include <string>
 #include <vector>
 
 #include "runtime/base/packing/packing.h"
@@ -79,6 +81,25 @@ inline std::vector<float> Gaussian(int count, float deviation, uint32_t seed, fl
   std::vector<float> values(count);
   for (float& value : values) value = normal(generator);
   return values;
+}
+
+inline double SquaredError(const std::vector<float>& a, const std::vector<float>& b) {
+  double sum = 0;
+  for (size_t i = 0; i < a.size(); ++i) sum += (double{a[i]} - b[i]) * (double{a[i]} - b[i]);
+  return sum;
+}
+
+inline double RelativeError(const std::vector<float>& got, const std::vector<float>& want) {
+  return std::sqrt(SquaredError(got, want) / SquaredError(want, std::vector<float>(want.size())));
+}
+
+// Relative root mean square error. A uniform quantiser of b bits over +-3 deviations has about 6 / 2^b / sqrt(12).
+inline std::map<std::string, double> ErrorBounds() {
+  return {
+      {"f32", 0},      {"f16", 0.0003},  {"bf16", 0.002},  {"q8_0", 0.0058}, {"q6_k", 0.018},
+      {"q5_k", 0.037}, {"q5_1", 0.04},   {"q5_0", 0.045},  {"q4_k", 0.0745}, {"q4_1", 0.081},
+      {"q4_0", 0.09},  {"iq4_nl", 0.08}, {"mxfp4", 0.115},
+  };
 }
 
 }  // namespace concord::packing

@@ -6,6 +6,7 @@
 
 #include "kernels/cpu/kernel_table.h"
 #include "tests/unit/kernels/kernel_testing.h"
+#include "tests/unit/kernels/row_references.h"
 
 namespace concord::kernels {
 namespace {
@@ -70,21 +71,13 @@ TEST_P(RopeTest, RotatesPairsAndCopiesTheRest) {
       args.neox = neox;
       args.table = table.data();
       kernels_.rope(args);
-      args.x = args.y = in_place.data();
-      kernels_.rope(args);
-      const int64_t half = s.n_rot / 2;
+      RopeArgs again = args;
+      again.x = again.y = in_place.data();
+      kernels_.rope(again);
       for (int64_t t = 0; t < tokens; ++t) {
         for (int64_t h = 0; h < heads; ++h) {
           const size_t at = static_cast<size_t>(t * stride + h * s.d_head);
-          std::vector<double> want(x.begin() + at, x.begin() + at + s.d_head);
-          for (int64_t i = 0; i < half; ++i) {
-            const size_t ia = static_cast<size_t>(s.first + (neox ? i : 2 * i));
-            const size_t ib = static_cast<size_t>(s.first + (neox ? i + half : 2 * i + 1));
-            const double c = table[static_cast<size_t>(t * s.n_rot + i)],
-                         n = table[static_cast<size_t>(t * s.n_rot + half + i)];
-            want[ia] = x[at + ia] * c - x[at + ib] * n;
-            want[ib] = x[at + ia] * n + x[at + ib] * c;
-          }
+          const std::vector<double> want = RopeRef(args, t, h);
           for (size_t i = 0; i < want.size(); ++i) {
             ASSERT_NEAR(y[at + i], want[i], 2e-6) << s.d_head << " " << neox << " " << i;
             ASSERT_EQ(Bits(in_place[at + i]), Bits(y[at + i]));

@@ -8,6 +8,7 @@
 
 #include "kernels/cpu/kernel_table.h"
 #include "tests/unit/kernels/kernel_testing.h"
+#include "tests/unit/kernels/row_references.h"
 
 namespace concord::kernels {
 namespace {
@@ -27,7 +28,7 @@ struct NormCase {
   float offset;
 };
 
-// Runs a norm over rows that lie 3 floats apart and compares with `factor_and_mean` of the row in float64.
+// Runs a norm over rows that lie 3 floats apart.
 void CheckNorm(void (*norm)(const NormArgs&), bool centred, bool mean_of_squares, std::mt19937& rng,
                const NormCase& c) {
   const int64_t stride = c.width + 3;
@@ -46,23 +47,17 @@ void CheckNorm(void (*norm)(const NormArgs&), bool centred, bool mean_of_squares
   args.weight_offset = c.offset;
   args.eps = 1e-5f;
   norm(args);
+  args.x = x.data();
   for (int64_t r = 0; r < c.rows; ++r) {
-    double mean = 0, squares = 0;
-    for (int64_t i = 0; centred && i < c.width; ++i) mean += x[static_cast<size_t>(r * stride + i)];
-    mean /= static_cast<double>(c.width);
-    for (int64_t i = 0; i < c.width; ++i) squares += std::pow(x[static_cast<size_t>(r * stride + i)] - mean, 2);
-    const double factor =
-        1 / std::sqrt(squares / (mean_of_squares ? static_cast<double>(c.width) : 1.0) + double{1e-5f});
+    const std::vector<double> want = NormRef(args, r, centred, mean_of_squares);
     for (int64_t i = 0; i < stride; ++i) {
       const float got = y[static_cast<size_t>(r * stride + i)];
       if (i >= c.width) {
         ASSERT_EQ(got, c.in_place ? x[static_cast<size_t>(r * stride + i)] : 77.0f);
         continue;
       }
-      const double w = c.weight ? double{weight[static_cast<size_t>(i)]} + c.offset : 1.0;
-      const double want =
-          (x[static_cast<size_t>(r * stride + i)] - mean) * factor * w + (c.bias ? bias[static_cast<size_t>(i)] : 0.0);
-      ASSERT_NEAR(got, want, 3e-6 * (std::fabs(want) + 1)) << "row " << r << " at " << i;
+      const double value = want[static_cast<size_t>(i)];
+      ASSERT_NEAR(got, value, 3e-6 * (std::fabs(value) + 1)) << "row " << r << " at " << i;
     }
   }
 }
@@ -79,28 +74,8 @@ TEST_P(RowOpsTest, Norms) {
   }
 }
 
-double SigmoidRef(double x) { return 1 / (1 + std::exp(-x)); }
-double GeluRef(double x) { return 0.5 * x * (1 + std::tanh(std::sqrt(2 / M_PI) * (x + 0.044715 * x * x * x))); }
-
-struct UnaryCase {
-  Unary op;
-  double (*reference)(double);
-  double from, to;
-  double relative;
-};
-
 TEST_P(RowOpsTest, UnaryFunctionsOverTheirRange) {
-  const UnaryCase cases[] = {
-      {Unary::kExp, [](double x) { return std::exp(x); }, -103, 88.7, 3e-7},
-      {Unary::kSigmoid, SigmoidRef, -80, 80, 5e-7},
-      {Unary::kSilu, [](double x) { return x * SigmoidRef(x); }, -80, 80, 5e-7},
-      {Unary::kGeluTanh, GeluRef, -5, 20, 4e-6},  // below, the reference itself cancels
-      {Unary::kTanh, [](double x) { return std::tanh(x); }, -30, 30, 4e-7},
-      {Unary::kSoftplus, [](double x) { return std::log1p(std::exp(x)); }, -80, 80, 5e-7},
-      {Unary::kRelu, [](double x) { return std::max(x, 0.0); }, -3, 3, 0},
-      {Unary::kSqrt, [](double x) { return std::sqrt(x); }, 0, 1e6, 1.2e-7},
-  };
-  for (const UnaryCase& c : cases) {
+  for (const UnaryCase& c : UnaryCases()) {
     std::uniform_real_distribution<float> uniform(static_cast<float>(c.from), static_cast<float>(c.to));
     for (int64_t n : {1, 15, 16, 4099}) {
       std::vector<float> x(static_cast<size_t>(n)), y(static_cast<size_t>(n) + 1, 5.0f);
@@ -144,14 +119,6 @@ TEST_P(RowOpsTest, UnaryExtremes) {
   for (int i : {0, 1, 2, 3, 4}) EXPECT_EQ(y[i], 0.0f);
   EXPECT_EQ(y[7], kInf);
   EXPECT_TRUE(std::isnan(y[8]));
-}
-
-double GluRef(const GluArgs& a, double g, double u) {
-  if (a.clamp == GluClamp::kBefore) g = std::min<double>(g, a.limit);
-  if (a.clamp != GluClamp::kNone) u = std::clamp<double>(u, -a.limit, a.limit);
-  double h = a.act == GluAct::kGeluTanh ? GeluRef(g) : g * SigmoidRef(a.act == GluAct::kOai ? a.alpha * g : g);
-  if (a.clamp == GluClamp::kAfter) h = std::min<double>(h, a.limit);
-  return h * (u + a.plus_one);
 }
 
 TEST_P(RowOpsTest, Glu) {

@@ -1,0 +1,119 @@
+#pragma once
+
+#include <cstring>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "kernels/cpu/kernel_table.h"
+#include "kernels/cpu/linear.h"
+#include "kernels/cpu/quantized_rows.h"
+#include "tests/unit/kernels/kernel_testing.h"
+
+namespace concord::kernels {
+
+constexpr float kGuard = 12345.0f;
+
+// A product of random operands, whole, with strides and weights at an odd address.
+struct Problem {
+  Problem(uint32_t seed, const char* packing_name, const char* arithmetic_name, int64_t n_rows, int64_t n_cols,
+          int64_t m_rows)
+      : packing(packing::Find(packing_name)), arithmetic(arithmetic_name), n(n_rows), k(n_cols), m(m_rows) {
+    std::mt19937 rng(seed);
+    row_bytes = packing->Bytes(k);
+    row_stride = row_bytes + 3 * static_cast<int64_t>(rng() % 2);
+    weights.resize(static_cast<size_t>(n * row_stride + 1));
+    decoded.resize(static_cast<size_t>(n * k));
+    for (int64_t i = 0; i < n; ++i) {
+      const std::vector<uint8_t> row = RandomBlocks(rng, *packing, k);
+      std::memcpy(weights.data() + 1 + i * row_stride, row.data(), row.size());
+    }
+    x = RandomFloats(rng, m * k);
+    bias = RandomFloats(rng, n);
+    Refresh();
+  }
+
+  // What follows from weights and x.
+  void Refresh() {
+    for (int64_t i = 0; i < n; ++i) {
+      packing->decode(weights.data() + 1 + i * row_stride, k / packing->block_elems, decoded.data() + i * k);
+    }
+    x_f32 = x;
+    if (Int8()) {
+      records.resize(static_cast<size_t>(m * QuantizedRowBytes(k)));
+      Kernels(Isa::kPortable).quantize_rows(x.data(), k, m, k, records.data());
+      for (int64_t i = 0; i < m * k; ++i) {  // what the products are made of
+        const uint8_t* record = records.data() + i / k * QuantizedRowBytes(k);
+        float scale;
+        std::memcpy(&scale, record + ScaleOffset(k) + i % k / 32 * 4, 4);
+        x_f32[static_cast<size_t>(i)] = scale * static_cast<float>(static_cast<int8_t>(record[i % k]));
+      }
+    }
+  }
+
+  bool Int8() const { return std::strcmp(arithmetic, "int8/32") == 0; }
+
+  LinearTile Tile(std::vector<float>* y) const {
+    LinearTile tile;
+    tile.packing = packing;
+    tile.weights = weights.data() + 1;
+    tile.row_stride_bytes = row_stride;
+    tile.n_end = n;
+    tile.k = k;
+    tile.x = Int8() ? static_cast<const void*>(records.data()) : x.data();
+    tile.x_stride_bytes = Int8() ? QuantizedRowBytes(k) : k * 4;
+    tile.m_end = m;
+    tile.y_stride = n + 5;
+    y->assign(static_cast<size_t>(m * tile.y_stride), kGuard);
+    tile.y = y->data();
+    return tile;
+  }
+
+  void Run(Isa isa, LinearTile tile) const {
+    const LinearKernel* kernel = FindLinear(packing->name, arithmetic, isa);
+    if (kernel == nullptr) return;  // y keeps its guards
+    Scratch scratch(kernel->scratch_bytes(k, tile.m_end - tile.m_begin));
+    tile.scratch = scratch.get();
+    kernel->run(tile);
+  }
+
+  std::vector<float> RunWhole(Isa isa, bool with_bias) const {
+    std::vector<float> y;
+    LinearTile tile = Tile(&y);
+    if (with_bias) tile.bias = bias.data();
+    Run(isa, tile);
+    return y;
+  }
+
+  const packing::Packing* packing;
+  const char* arithmetic;
+  int64_t n, k, m;
+  int64_t row_bytes = 0, row_stride = 0;
+  std::vector<uint8_t> weights, records;
+  std::vector<float> decoded, x, x_f32, bias;
+};
+
+inline std::vector<std::string> Int8Packings() {
+  int32_t count = 0;
+  const LinearKernel* kernels = LinearKernels(Isa::kPortable, &count);
+  std::vector<std::string> names;
+  for (int32_t i = 0; i < count; ++i) {
+    if (std::strcmp(kernels[i].arithmetic, "int8/32") == 0) names.push_back(kernels[i].packing);
+  }
+  return names;
+}
+
+struct Case {
+  std::string packing;
+  const char* arithmetic;
+};
+
+inline std::vector<Case> Cases() {
+  std::vector<Case> cases;
+  for (const std::string& name : Int8Packings()) cases.push_back({name, "int8/32"});
+  for (const std::string& name : Int8Packings()) cases.push_back({name, "f32"});
+  for (const char* name : {"f32", "f16", "bf16"}) cases.push_back({name, "f32"});
+  return cases;
+}
+
+}  // namespace concord::kernels
