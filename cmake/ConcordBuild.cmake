@@ -39,7 +39,7 @@ if(CONCORD_SANITIZE)
   add_link_options(-fsanitize=${CONCORD_SANITIZE})
 endif()
 
-set(CONCORD_SOURCE_ROOT "${PROJECT_SOURCE_DIR}")
+get_filename_component(CONCORD_SOURCE_ROOT "${CMAKE_CURRENT_LIST_DIR}/.." ABSOLUTE)
 set(CONCORD_GENERATED_DIR "${PROJECT_BINARY_DIR}/generated")
 
 # concord_room(NAME DEPS...): the static library concord_NAME of all .cc files below the current folder.
