@@ -4,17 +4,12 @@
 #include "tests/cross/kernels/check.h"
 #include "tests/unit/kernels/attention_testing.h"
 
-namespace concord::cross {
+namespace concord::kernels::cross {
 namespace {
 
-using kernels::AttentionOptions;
-using kernels::Isa;
-using kernels::KvType;
-using kernels::Sequence;
-
 std::string Name(const AttentionOptions& o) {
-  return std::string("attention ") + kernels::kKvPackings[static_cast<int>(o.type)] + " d_k " + std::to_string(o.d_k) +
-         " d_v " + std::to_string(o.d_v) + " group " + std::to_string(o.group) + " window " + std::to_string(o.window) +
+  return std::string("attention ") + kKvPackings[static_cast<int>(o.type)] + " d_k " + std::to_string(o.d_k) + " d_v " +
+         std::to_string(o.d_v) + " group " + std::to_string(o.group) + " window " + std::to_string(o.window) +
          " chunk " + std::to_string(o.chunk);
 }
 
@@ -24,7 +19,7 @@ std::string Name(const AttentionOptions& o) {
 void CheckOptions(const AttentionOptions& o, int64_t first, int64_t n, std::mt19937* rng, float factor = 1.0f) {
   Sequence sequence(*rng, o, Isa::kPortable);
   for (float& q : sequence.q) q *= factor;
-  const std::vector<int32_t> positions = kernels::From(first, n);
+  const std::vector<int32_t> positions = From(first, n);
   const auto run = [&](Isa isa) { return sequence.Run(isa, positions, positions.size()); };
   const std::vector<float> out = SameInEveryVariant(Name(o), run);
   std::vector<double> want;
@@ -49,9 +44,9 @@ void CheckAppend(KvType type, std::mt19937* rng) {
     const Sequence sequence(same, o, isa);
     return sequence.k_bytes;
   };
-  for (Isa isa : kernels::SupportedIsas()) {
-    Check(bytes(isa) == bytes(Isa::kPortable), std::string("kv_append ") + kernels::IsaName(isa) + " " + Name(o),
-          "other", "the portable bytes");
+  for (Isa isa : SupportedIsas()) {
+    Check(bytes(isa) == bytes(Isa::kPortable), std::string("kv_append ") + IsaName(isa) + " " + Name(o), "other",
+          "the portable bytes");
   }
 }
 
@@ -94,4 +89,4 @@ void CheckAttention() {
   CheckOptions(o, 130, 2, &rng, 400.0f);  // scores far apart
 }
 
-}  // namespace concord::cross
+}  // namespace concord::kernels::cross

@@ -5,7 +5,7 @@
 
 #include "tests/unit/kernels/kernel_testing.h"
 
-namespace concord::cross {
+namespace concord::kernels::cross {
 namespace {
 
 Counts counts;
@@ -35,8 +35,7 @@ bool Check(bool ok, const std::string& what, const std::string& got, const std::
 void CheckSameBits(const std::string& what, const std::vector<float>& got, const std::vector<float>& wanted) {
   if (!Check(got.size() == wanted.size(), what, std::to_string(got.size()), std::to_string(wanted.size()))) return;
   for (size_t i = 0; i < got.size(); ++i) {
-    const bool same =
-        kernels::Bits(got[i]) == kernels::Bits(wanted[i]) || (std::isnan(got[i]) && std::isnan(wanted[i]));
+    const bool same = Bits(got[i]) == Bits(wanted[i]) || (std::isnan(got[i]) && std::isnan(wanted[i]));
     if (same) {
       ++counts.checks;
     } else {
@@ -60,13 +59,12 @@ void CheckNear(const std::string& what, const std::vector<float>& got, const std
   }
 }
 
-std::vector<float> SameInEveryVariant(const std::string& what,
-                                      const std::function<std::vector<float>(kernels::Isa isa)>& run) {
-  const std::vector<float> wanted = run(kernels::Isa::kPortable);
-  for (kernels::Isa isa : kernels::SupportedIsas()) {
-    if (isa != kernels::Isa::kPortable) CheckSameBits(what + " " + kernels::IsaName(isa), run(isa), wanted);
+std::vector<float> SameInEveryVariant(const std::string& what, const std::function<std::vector<float>(Isa isa)>& run) {
+  const std::vector<float> wanted = run(Isa::kPortable);
+  for (Isa isa : SupportedIsas()) {
+    if (isa != Isa::kPortable) CheckSameBits(what + " " + IsaName(isa), run(isa), wanted);
   }
   return wanted;
 }
 
-}  // namespace concord::cross
+}  // namespace concord::kernels::cross

@@ -8,7 +8,7 @@
 #include "kernels/cpu/kernel_table.h"
 
 // What the checks of this runner are made of. A check that fails prints what, where, got and wanted; the run goes on.
-namespace concord::cross {
+namespace concord::kernels::cross {
 
 struct Counts {
   int64_t checks = 0;
@@ -28,8 +28,7 @@ void CheckNear(const std::string& what, const std::vector<float>& got, const std
 
 // Runs kernels of every variant of this machine and holds the results against the portable ones, bit by bit; returns
 // those, for a reference.
-std::vector<float> SameInEveryVariant(const std::string& what,
-                                      const std::function<std::vector<float>(kernels::Isa isa)>& run);
+std::vector<float> SameInEveryVariant(const std::string& what, const std::function<std::vector<float>(Isa isa)>& run);
 
 // The groups of checks, a file each.
 void CheckAttention();
@@ -38,4 +37,4 @@ void CheckLinear();
 void CheckPacking();
 void CheckRows();
 
-}  // namespace concord::cross
+}  // namespace concord::kernels::cross

@@ -10,10 +10,9 @@
 #include "tests/cross/kernels/check.h"
 #include "tests/unit/kernels/kernel_testing.h"
 
-namespace concord::cross {
+namespace concord::kernels::cross {
 
 void CheckDispatch(const std::string& best) {
-  using namespace kernels;
   Check(IsaName(BestIsa()) == best, "best variant", IsaName(BestIsa()), best);
   Check(Kernels().isa == BestIsa(), "variant of the table", IsaName(Kernels().isa), IsaName(BestIsa()));
   const char* wish = std::getenv("CONCORD_CPU_ISA");
@@ -35,10 +34,7 @@ void CheckDispatch(const std::string& best) {
   }
 }
 
-}  // namespace concord::cross
-
-int main(int argc, char** argv) {
-  using namespace concord::cross;
+static int Run(int argc, char** argv) {
   if (argc < 2) {
     std::fprintf(stderr, "usage: kernel_check BEST [dispatch|attention|linear|packing|rows...]\n");
     return 2;
@@ -69,3 +65,7 @@ int main(int argc, char** argv) {
               static_cast<long long>(done.checks), static_cast<long long>(done.failures));
   return done.failures == 0 ? 0 : 1;
 }
+
+}  // namespace concord::kernels::cross
+
+int main(int argc, char** argv) { return concord::kernels::cross::Run(argc, argv); }

@@ -4,16 +4,11 @@
 #include "tests/cross/kernels/check.h"
 #include "tests/unit/kernels/linear_testing.h"
 
-namespace concord::cross {
+namespace concord::kernels::cross {
 namespace {
 
-using kernels::Case;
-using kernels::Isa;
-using kernels::LinearTile;
-using kernels::Problem;
-
 std::vector<Case> AllCases() {
-  std::vector<Case> cases = kernels::Cases();
+  std::vector<Case> cases = Cases();
   for (const char* name : {"i8", "u8", "i32"}) cases.push_back({name, "f32"});  // through "*" alone
   return cases;
 }
@@ -131,7 +126,7 @@ void MakeExtreme(Problem* p, std::mt19937* rng) {
     } else if (name == "mxfp4") {
       at[0] = static_cast<uint8_t>(j % 4 == 0 ? 255 : (j / 4) % 4);  // NaN, and near 2^-127
     } else if (name == "f16" || p->packing->block_elems > 1) {
-      for (int offset : kernels::HalfOffsets(name)) std::memcpy(at + offset, &half, 2);
+      for (int offset : HalfOffsets(name)) std::memcpy(at + offset, &half, 2);
     }
   }
   for (int64_t i = 0; i < p->m; i += 2) p->x[static_cast<size_t>(i * p->k + (*rng)() % p->k)] = values[(*rng)() % 10];
@@ -166,4 +161,4 @@ void CheckLinear() {
   for (const Case& c : AllCases()) CheckCase(c, &rng);
 }
 
-}  // namespace concord::cross
+}  // namespace concord::kernels::cross

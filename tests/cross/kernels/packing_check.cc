@@ -4,7 +4,7 @@
 #include "tests/cross/kernels/check.h"
 #include "tests/unit/base/packing_elements.h"
 
-namespace concord::cross {
+namespace concord::kernels::cross {
 namespace {
 
 using packing::Packing;
@@ -90,4 +90,4 @@ void CheckPacking() {
   }
 }
 
-}  // namespace concord::cross
+}  // namespace concord::kernels::cross

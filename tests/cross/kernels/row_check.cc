@@ -9,10 +9,8 @@
 #include "tests/unit/kernels/kernel_testing.h"
 #include "tests/unit/kernels/row_references.h"
 
-namespace concord::cross {
+namespace concord::kernels::cross {
 namespace {
-
-using namespace kernels;  // all of it is about them
 
 constexpr float kExtreme[] = {NAN,     INFINITY, -INFINITY, 0.0f,  -0.0f,  1e-45f,
                               -1e-39f, 3.4e38f,  -3.4e38f,  89.0f, -104.5f};
@@ -277,4 +275,4 @@ void CheckRows() {
   CheckDecodeRow(&rng);
 }
 
-}  // namespace concord::cross
+}  // namespace concord::kernels::cross
