@@ -6,12 +6,16 @@
 
 #if defined(__x86_64__)
 #include <cpuid.h>
+#if defined(__linux__)
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
 #endif
 
 namespace concord::kernels {
 namespace {
 
-constexpr const char* kNames[kIsaCount] = {"portable", "avx2", "avx512", "avx512vnni"};
+constexpr const char* kNames[kIsaCount] = {"portable", "avx2", "avx512", "avx512vnni", "avx512amx"};
 
 #if defined(__x86_64__)
 // State components that the operating system saves: SSE and AVX; opmask and both halves of the 512-bit registers.
@@ -27,6 +31,17 @@ uint32_t SavedState() {
 
 bool Has(uint32_t bits, uint32_t wanted) { return (bits & wanted) == wanted; }
 
+// The tiles are 8 KiB of state a thread, which Linux saves for processes that asked
+// (Documentation/arch/x86/xstate.rst). Threads that exist already are served too.
+bool AskForTiles() {
+#if defined(__linux__) && defined(SYS_arch_prctl)
+  constexpr long kRequestPermission = 0x1023, kTileData = 18;
+  return syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
+#else
+  return false;
+#endif
+}
+
 Isa Detect() {
   uint32_t a = 0, b = 0, c = 0, d = 0;
   if (__get_cpuid(1, &a, &b, &c, &d) == 0) return Isa::kPortable;
@@ -37,7 +52,9 @@ Isa Detect() {
   constexpr uint32_t kAvx512Bits = 1u << 16 | 1u << 17 | 1u << 30 | 1u << 31;  // F, DQ, BW, VL
   if (!Has(b, kAvx2Bit)) return Isa::kPortable;
   if (!Has(b, kAvx512Bits) || !Has(SavedState(), kZmmState)) return Isa::kAvx2;
-  return Has(c, kVnni) ? Isa::kAvx512Vnni : Isa::kAvx512;
+  if (!Has(c, kVnni)) return Isa::kAvx512;
+  constexpr uint32_t kAmxBits = 1u << 22 | 1u << 24 | 1u << 25;  // BF16, TILE, INT8
+  return Has(d, kAmxBits) && AskForTiles() ? Isa::kAvx512Amx : Isa::kAvx512Vnni;
 }
 #else
 Isa Detect() { return Isa::kPortable; }

@@ -9,11 +9,12 @@ enum class Isa {
   kAvx2,        // AVX2, FMA, F16C
   kAvx512,      // AVX-512 F, BW, DQ, VL
   kAvx512Vnni,  // and VNNI
+  kAvx512Amx,   // and AMX tiles of int8 and bf16
 };
 
-constexpr int kIsaCount = 4;
+constexpr int kIsaCount = 5;
 
-// "portable", "avx2", "avx512", "avx512vnni".
+// "portable", "avx2", "avx512", "avx512vnni", "avx512amx".
 const char* IsaName(Isa isa);
 
 // True when this build holds the variant and this machine (and its operating system) can run it.

@@ -46,8 +46,9 @@ struct LinearTiling {
   static constexpr int64_t kMostRows = 256;
   static constexpr int64_t kFewRows = 8;       // rows of x up to which reading W costs more than multiplying
   static constexpr int64_t kShortestRun = 64;  // rows of W: twice what a kernel prefetches ahead
-  // Products of a tile that is bound by arithmetic, 40 us: long against claiming one (0.1 us), short against a step.
-  static constexpr int64_t kTileProducts = int64_t{8} << 20;
+  // Products of a tile that is bound by arithmetic, 0.1 to 0.3 ms: short against a step, and at k = 2048 the 128 rows
+  // of W for which the kernels keep a piece of x at hand.
+  static constexpr int64_t kTileProducts = int64_t{64} << 20;
 
   static LinearTiling Of(const LinearPart& part, int64_t m) {
     LinearTiling t;
