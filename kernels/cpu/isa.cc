@@ -6,10 +6,6 @@
 
 #if defined(__x86_64__)
 #include <cpuid.h>
-#if defined(__linux__)
-#include <sys/syscall.h>
-#include <unistd.h>
-#endif
 #endif
 
 namespace concord::kernels {
@@ -31,12 +27,14 @@ uint32_t SavedState() {
 
 bool Has(uint32_t bits, uint32_t wanted) { return (bits & wanted) == wanted; }
 
-// The tiles are 8 KiB of state a thread, which Linux saves for processes that asked
-// (Documentation/arch/x86/xstate.rst). Threads that exist already are served too.
+// The tiles are 8 KiB of state a thread, which Linux saves for processes that asked (Documentation/arch/x86/xstate.rst).
+// Threads that exist already are served too. The bare instruction, since kernels include nothing of the system.
 bool AskForTiles() {
-#if defined(__linux__) && defined(SYS_arch_prctl)
-  constexpr long kRequestPermission = 0x1023, kTileData = 18;
-  return syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
+#if defined(__linux__)
+  constexpr long kArchPrctl = 158, kRequestPermission = 0x1023, kTileData = 18;
+  long result = kArchPrctl;
+  __asm__ volatile("syscall" : "+a"(result) : "D"(kRequestPermission), "S"(kTileData) : "rcx", "r11", "memory");
+  return result == 0;
 #else
   return false;
 #endif

@@ -7,7 +7,6 @@
 #include "backends/cpu/step.h"
 #include "backends/cpu/step_builder.h"
 #include "kernels/cpu/linear.h"
-#include "kernels/cpu/quantized_rows.h"
 
 namespace concord::cpu {
 
@@ -23,7 +22,7 @@ struct LinearPart {
   int64_t k = 0;
   int64_t workers = 1;
   Activation x;
-  uint32_t quantized = CONCORD_NONE;  // scratch id of the rounded rows; CONCORD_NONE: x itself
+  uint32_t ready_rows = CONCORD_NONE;  // scratch id of the rows that the kernel wants; CONCORD_NONE: x itself
   FloatVector bias;
 
   static void Check(const sdk::Op& op, const sdk::Value& x, const sdk::Value& w, Checks* checks);

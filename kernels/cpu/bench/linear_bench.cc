@@ -7,7 +7,6 @@
 
 #include "kernels/cpu/kernel_table.h"
 #include "kernels/cpu/linear.h"
-#include "kernels/cpu/quantized_rows.h"
 
 // One core. Matrix-vector: weights larger than the caches stream from memory; GB/s of weights. Matrix-matrix: 512 rows
 // of x; GOPS (a multiply-add is 2). Random codes, scales of 1e-3: the values do not matter, the bits of each field do.
@@ -17,7 +16,8 @@ namespace {
 constexpr int64_t kK = 2048;
 
 struct Operands {
-  Operands(const packing::Packing& p, bool int8, int64_t n_rows, int64_t m_rows) : packing(p), n(n_rows), m(m_rows) {
+  Operands(const packing::Packing& p, const LinearKernel& kernel, int64_t n_rows, int64_t m_rows)
+      : packing(p), n(n_rows), m(m_rows) {
     std::mt19937_64 rng(1);
     weights.resize(static_cast<size_t>(n * p.Bytes(kK)));
     // Bytes below 0x1c never make a half or a float that is infinite or NaN.
@@ -29,9 +29,9 @@ struct Operands {
     for (size_t i = 0; std::strcmp(p.name, "mxfp4") == 0 && i < weights.size(); i += 17) weights[i] = 120;
     std::vector<float> f(static_cast<size_t>(m * kK));
     for (float& v : f) v = static_cast<float>(static_cast<int64_t>(rng())) * 1e-19f;
-    if (int8) {
-      x.resize(static_cast<size_t>(m * QuantizedRowBytes(kK)));
-      Kernels().quantize_rows(f.data(), kK, m, kK, x.data());
+    if (kernel.make_rows != nullptr) {
+      x.resize(static_cast<size_t>(m * kernel.x_row_bytes(kK)));
+      kernel.make_rows(f.data(), kK, m, kK, x.data());
     } else {
       x.resize(f.size() * 4);
       std::memcpy(x.data(), f.data(), x.size());
@@ -43,7 +43,7 @@ struct Operands {
     tile.n_end = n;
     tile.k = kK;
     tile.x = x.data();
-    tile.x_stride_bytes = int8 ? QuantizedRowBytes(kK) : kK * 4;
+    tile.x_stride_bytes = kernel.make_rows != nullptr ? kernel.x_row_bytes(kK) : kK * 4;
     tile.m_end = m;
     tile.y = y.data();
     tile.y_stride = n;
@@ -57,7 +57,7 @@ struct Operands {
 
 void RunLinear(benchmark::State& state, const LinearKernel* kernel, const packing::Packing* packing, int64_t n,
                int64_t m) {
-  Operands operands(*packing, std::strcmp(kernel->arithmetic, "int8/32") == 0, n, m);
+  Operands operands(*packing, *kernel, n, m);
   std::vector<uint8_t> scratch(static_cast<size_t>(kernel->scratch_bytes(kK, m)) + 64);
   operands.tile.scratch = scratch.data() + (64 - reinterpret_cast<uintptr_t>(scratch.data()) % 64);
   for (auto _ : state) {

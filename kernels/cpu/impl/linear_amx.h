@@ -1,6 +1,7 @@
 #pragma once
 
 #include "kernels/cpu/impl/linear_int8.h"
+#include "kernels/cpu/impl/tiles.h"
 
 // linear, arithmetic "int8/32", with the tile unit (AMX): the integer sum of one group for 16 rows of x by 16 of W is
 // one instruction, which leaves the sums of floats as the work. Panels are those of the vector code without offsets:
@@ -55,21 +56,6 @@ CONCORD_INLINE void PackTokens(const LinearTile& tile, int64_t m, int64_t m_end,
   }
 }
 
-// Tile registers: 0 to 3 sums of groups that are under way, 4 and 5 rows of x, 6 and 7 a group of a panel.
-CONCORD_INLINE void ConfigureTiles(int64_t tokens, int group) {
-  struct {
-    uint8_t palette, start_row, reserved[14];
-    uint16_t row_bytes[16];
-    uint8_t rows[16];
-  } config = {};
-  config.palette = 1;
-  for (int i = 0; i < 8; ++i) {
-    config.row_bytes[i] = static_cast<uint16_t>(i == 4 || i == 5 ? group : 64);
-    config.rows[i] = static_cast<uint8_t>(i < 6 ? tokens : group / 4);
-  }
-  _tile_loadconfig(&config);
-}
-
 // 16 rows of x by one panel, kSpanGroups groups from first_group on.
 struct AmxItem {
   const PackedTokens* x;
@@ -78,7 +64,6 @@ struct AmxItem {
   float* sums;  // [kTokenTile] rows kPassRows apart
 };
 
-// Registers are part of the instruction, so their numbers must stand in the source.
 #define CONCORD_MULTIPLY_TILES(sum, a, b)   \
   _tile_zero(sum);                          \
   _tile_loadd(a, item.x->q[0] + k, kChunk); \
@@ -204,6 +189,7 @@ CONCORD_INLINE void AmxPass(const LinearTile& tile, int64_t n0, int64_t m0, int6
     SignedPanelSink<F::kOffsetShift> sink{&scratch->panels[p]};
     DecodeTo(F{}, rows, k0 / F::kBlockElems, chunk / F::kBlockElems, &sink);
   }
+  OperandsWritten();
   using P = KindOf<F>;
   const int64_t m = m1 - m0, token_tiles = (m + kTokenTile - 1) / kTokenTile;
   const auto multiply = m <= 4 ? MultiplyPacked<P, 4> : m <= 8 ? MultiplyPacked<P, 8> : MultiplyPacked<P, 16>;
@@ -216,7 +202,8 @@ template <typename F>
 static void RunInt8Tiles(const LinearTile& tile, int64_t m0, int64_t m1, const AmxBuffers& buffers) {
   const int64_t token_tiles = (m1 - m0 + kTokenTile - 1) / kTokenTile;
   const bool single = token_tiles == 1;
-  ConfigureTiles(Min(m1 - m0, kTokenTile), F::kGroup);
+  const int64_t rows = Min(m1 - m0, kTokenTile);
+  ConfigureTiles({rows, 64}, {rows, F::kGroup}, {F::kGroup / 4, 64});
   if (single) {
     for (int64_t k0 = 0; k0 < tile.k; k0 += kChunk) PackTokens<F>(tile, m0, m1, k0, buffers.x + k0 / kChunk);
   }
