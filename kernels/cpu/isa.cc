@@ -27,8 +27,9 @@ uint32_t SavedState() {
 
 bool Has(uint32_t bits, uint32_t wanted) { return (bits & wanted) == wanted; }
 
-// The tiles are 8 KiB of state a thread, which Linux saves for processes that asked (Documentation/arch/x86/xstate.rst).
-// Threads that exist already are served too. The bare instruction, since kernels include nothing of the system.
+// The tiles are 8 KiB of state a thread, which Linux saves for processes that asked
+// (Documentation/arch/x86/xstate.rst). Threads that exist already are served too. The bare instruction, since kernels
+// include nothing of the system.
 bool AskForTiles() {
 #if defined(__linux__)
   constexpr long kArchPrctl = 158, kRequestPermission = 0x1023, kTileData = 18;

@@ -23,9 +23,9 @@ inline double DotTolerance(int64_t n) { return kEpsF32 * (16.0 + static_cast<dou
 // for the worst of many.
 inline double HalfDotTolerance(int64_t n) { return DotTolerance(n) + 6 * 0x1p-11; }
 
-// The same of arithmetic "bf16", relative to the largest result: x as bf16, sums in f32. A product is off by u = 2^-9 at
-// most, by u / sqrt(3) in the mean, and so is a sum of products of random sign beside its own size. The largest of many
-// results is three times that size, the worst of many errors four times the mean one: 0.8 u, and 1.5 u leave room.
+// The same of arithmetic "bf16", relative to the largest result: x as bf16, sums in f32. A product is off by u = 2^-9
+// at most, by u / sqrt(3) in the mean, and so is a sum of products of random sign beside its own size. The largest of
+// many results is three times that size, the worst of many errors four times the mean one: 0.8 u, and 1.5 u leave room.
 inline double Bf16DotTolerance(int64_t n) { return DotTolerance(n) + 1.5 * 0x1p-9; }
 
 inline double DotTolerance(int64_t n, const std::string& arithmetic) {

@@ -14,6 +14,7 @@ namespace concord::kernels {
 namespace {
 
 constexpr int64_t kK = 2048;
+constexpr int64_t kTileRows = 512;  // of W: as a backend cuts it
 
 struct Operands {
   Operands(const packing::Packing& p, const LinearKernel& kernel, int64_t n_rows, int64_t m_rows)
@@ -25,8 +26,9 @@ struct Operands {
       const uint64_t bits = rng() & 0x1b1b1b1b1b1b1b1bu;
       std::memcpy(weights.data() + i, &bits, 8);
     }
-    // An exponent alone in its byte: small ones would make every sum a subnormal number.
+    // Where a byte is all or most of an exponent, small ones would make every sum a subnormal number.
     for (size_t i = 0; std::strcmp(p.name, "mxfp4") == 0 && i < weights.size(); i += 17) weights[i] = 120;
+    for (size_t i = 1; std::strcmp(p.name, "bf16") == 0 && i < weights.size(); i += 2) weights[i] = 0x3c;
     std::vector<float> f(static_cast<size_t>(m * kK));
     for (float& v : f) v = static_cast<float>(static_cast<int64_t>(rng())) * 1e-19f;
     if (kernel.make_rows != nullptr) {
@@ -62,10 +64,10 @@ void RunLinear(benchmark::State& state, const LinearKernel* kernel, const packin
   operands.tile.scratch = scratch.data() + (64 - reinterpret_cast<uintptr_t>(scratch.data()) % 64);
   for (auto _ : state) {
     // Tiles as a backend cuts them, so that the pass over the end of a tile is counted too.
-    for (int64_t begin = 0; begin < n; begin += 256) {
+    for (int64_t begin = 0; begin < n; begin += kTileRows) {
       LinearTile tile = operands.tile;
       tile.n_begin = begin;
-      tile.n_end = std::min(n, begin + 256);
+      tile.n_end = std::min(n, begin + kTileRows);
       kernel->run(tile);
     }
     benchmark::ClobberMemory();
@@ -84,7 +86,7 @@ void Register() {
     const packing::Packing* packing = packing::Find(kernel->packing);
     if (packing == nullptr) continue;
     const std::string name = std::string(kernel->packing) + "/" + kernel->arithmetic;
-    const int64_t stream = (100 << 20) / packing->Bytes(kK) / 256 * 256;
+    const int64_t stream = (100 << 20) / packing->Bytes(kK) / kTileRows * kTileRows;
     for (int64_t m : {1, 2, 4, 8, 512}) {
       const int64_t n = m == 512 ? 512 : stream;
       benchmark::RegisterBenchmark(("linear/" + name + "/rows:" + std::to_string(m)).c_str(), [=](benchmark::State& s) {

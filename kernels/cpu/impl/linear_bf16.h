@@ -8,46 +8,46 @@
 namespace concord::kernels::CONCORD_ISA_NAMESPACE {
 
 constexpr int64_t kHalfChunk = 256;  // elements of k of a panel: two panels of two parts are 32 KiB, within L1
+// Passes that one chunk of x serves while it stays in L2: 256 rows of x are 256 KiB, and the sums with 512 rows of W
+// 512 KiB. Products are so fast that x, were it read anew for each pass, would have to come at 45 GB/s.
+constexpr int64_t kHalfBlockPasses = 16;
+constexpr int64_t kHalfTokens = 256;  // rows of x at a time
 
 // ---- up to 16 rows of x
 
 struct FewScratch {
-  alignas(64) uint16_t weights[2][2][kTile][kStep];  // of two blocks of 16 rows of W, both parts, where they are copied
-  alignas(64) float sums[2][kTile][kTile];           // row of W, row of x
+  // A chunk of two blocks of 16 rows of W, both parts, where they are copied.
+  alignas(64) uint16_t weights[2][2][kTile][kHalfChunk];
+  alignas(64) float sums[2][kTile][kTile];  // row of W, row of x
 };
 
-// Where a block of 16 rows of W is read: in place if all are there and need no converting, else from the copy.
-template <bool kIsF16>
+// Where a chunk of 16 rows of W is read: in place if all are there and need no converting, else from the copy.
 struct WeightBlock {
   const uint8_t* rows[kTile];
-  const void* parts[2];
+  const uint8_t* parts[2];
   int64_t stride_bytes;
-  bool in_place;
-  uint16_t (*copy)[kTile][kStep];
-
-  CONCORD_INLINE_MEMBER void Step(int64_t k) {
-    if (in_place) {
-      parts[0] = rows[0] + 2 * k;
-      return;
-    }
-    for (int64_t r = 0; r < kTile; ++r) {
-      PartsOfWeights<kIsF16>(rows[r], k, kStep, copy[0][r], kTile * kStep);
-    }
-    parts[0] = copy[0];
-    parts[1] = copy[1];
-  }
 };
 
-template <bool kIsF16>
-CONCORD_INLINE WeightBlock<kIsF16> BlockAt(const LinearTile& tile, int64_t n, uint16_t (*copy)[kTile][kStep]) {
-  WeightBlock<kIsF16> block;
+CONCORD_INLINE void RowsOfWeights(const LinearTile& tile, int64_t n, const uint8_t** rows) {
   for (int64_t r = 0; r < kTile; ++r) {  // past the end the last one again; its sums are not written
-    block.rows[r] = static_cast<const uint8_t*>(tile.weights) + Min(n + r, tile.n_end - 1) * tile.row_stride_bytes;
+    rows[r] = static_cast<const uint8_t*>(tile.weights) + Min(n + r, tile.n_end - 1) * tile.row_stride_bytes;
   }
-  block.in_place = !kIsF16 && n + kTile <= tile.n_end;
-  block.stride_bytes = block.in_place ? tile.row_stride_bytes : kStep * 2;
-  block.copy = copy;
-  return block;
+}
+
+template <bool kIsF16>
+CONCORD_INLINE void ReadyChunk(const LinearTile& tile, bool whole, int64_t k0, int64_t chunk, WeightBlock* block,
+                               uint16_t (*copy)[kTile][kHalfChunk]) {
+  if (!kIsF16 && whole) {
+    block->parts[0] = block->rows[0] + 2 * k0;
+    block->stride_bytes = tile.row_stride_bytes;
+    return;
+  }
+  for (int64_t r = 0; r < kTile; ++r) {
+    PartsOfWeights<kIsF16>(block->rows[r], k0, chunk, copy[0][r], kTile * kHalfChunk);
+  }
+  block->parts[0] = reinterpret_cast<const uint8_t*>(copy[0]);
+  block->parts[1] = reinterpret_cast<const uint8_t*>(copy[1]);
+  block->stride_bytes = kHalfChunk * 2;
 }
 
 CONCORD_INLINE void WriteFew(const LinearTile& tile, int64_t n, const float (*sums)[kTile]) {
@@ -60,36 +60,46 @@ CONCORD_INLINE void WriteFew(const LinearTile& tile, int64_t n, const float (*su
   }
 }
 
-// 32 rows of W from n on. `x` is [parts][k / 2][16][2].
+// 32 rows of W by a chunk of k. `x` is [k / 2][16][2], its low part tile.k / 2 pairs further on.
 template <bool kIsF16>
-CONCORD_INLINE void FewPass(const LinearTile& tile, int64_t n, const uint16_t (*x)[kTile][2], FewScratch* scratch) {
-  WeightBlock<kIsF16> a = BlockAt<kIsF16>(tile, n, scratch->weights[0]);
-  WeightBlock<kIsF16> b = BlockAt<kIsF16>(tile, Min(n + kTile, tile.n_end - 1), scratch->weights[1]);
+CONCORD_INLINE void FewChunk(const LinearTile& tile, const WeightBlock& a, const WeightBlock& b, int64_t k0,
+                             int64_t chunk, const uint16_t (*x)[kTile][2]) {
   const int64_t ahead = 2 * kTile * tile.row_stride_bytes;
-  _tile_zero(0);
-  _tile_zero(1);
-  for (int64_t k = 0; k < tile.k; k += kStep) {
-    for (int64_t r = 0; r < kTile; ++r) {  // the pass after this one
-      PrefetchFar(a.rows[r] + ahead + 2 * k);
-      PrefetchFar(b.rows[r] + ahead + 2 * k);
+  for (int64_t k = 0; k < chunk; k += kStep) {
+    CONCORD_UNROLL for (int64_t r = 0; r < kTile; ++r) {  // the pass after this one
+      PrefetchFar(a.rows[r] + ahead + 2 * (k0 + k));
+      PrefetchFar(b.rows[r] + ahead + 2 * (k0 + k));
     }
-    a.Step(k);
-    b.Step(k);
-    OperandsWritten();
-    _tile_loadd(4, a.parts[0], a.stride_bytes);
-    _tile_loadd(5, b.parts[0], b.stride_bytes);
-    _tile_loadd(6, x[k / 2], 64);
-    _tile_loadd(7, x[tile.k / 2 + k / 2], 64);
+    _tile_loadd(4, a.parts[0] + 2 * k, a.stride_bytes);
+    _tile_loadd(5, b.parts[0] + 2 * k, b.stride_bytes);
+    _tile_loadd(6, x[(k0 + k) / 2], 64);
+    _tile_loadd(7, x[(tile.k + k0 + k) / 2], 64);
     _tile_dpbf16ps(0, 4, 6);
     _tile_dpbf16ps(1, 5, 6);
     _tile_dpbf16ps(0, 4, 7);
     _tile_dpbf16ps(1, 5, 7);
     if (kIsF16) {
-      _tile_loadd(4, a.parts[1], a.stride_bytes);
-      _tile_loadd(5, b.parts[1], b.stride_bytes);
+      _tile_loadd(4, a.parts[1] + 2 * k, a.stride_bytes);
+      _tile_loadd(5, b.parts[1] + 2 * k, b.stride_bytes);
       _tile_dpbf16ps(0, 4, 6);
       _tile_dpbf16ps(1, 5, 6);
     }
+  }
+}
+
+template <bool kIsF16>
+CONCORD_INLINE void FewPass(const LinearTile& tile, int64_t n, const uint16_t (*x)[kTile][2], FewScratch* scratch) {
+  WeightBlock a, b;
+  RowsOfWeights(tile, n, a.rows);
+  RowsOfWeights(tile, n + kTile, b.rows);
+  _tile_zero(0);
+  _tile_zero(1);
+  for (int64_t k0 = 0; k0 < tile.k; k0 += kHalfChunk) {
+    const int64_t chunk = Min(kHalfChunk, tile.k - k0);
+    ReadyChunk<kIsF16>(tile, n + kTile <= tile.n_end, k0, chunk, &a, scratch->weights[0]);
+    ReadyChunk<kIsF16>(tile, n + 2 * kTile <= tile.n_end, k0, chunk, &b, scratch->weights[1]);
+    OperandsWritten();
+    FewChunk<kIsF16>(tile, a, b, k0, chunk, x);
   }
   _tile_stored(0, scratch->sums[0], 64);
   _tile_stored(1, scratch->sums[1], 64);
@@ -126,15 +136,14 @@ struct CopiedTokens {  // 16 rows of x, one chunk of k, where they do not lie in
 struct TokenTile {
   const void* parts[2];
   int64_t stride_bytes;
-  float* sums;  // [16], kPassRows apart
 };
 
-CONCORD_INLINE int64_t TokenTiles(int64_t m) { return (Min(m, kPassTokens) + kTile - 1) / kTile; }
+CONCORD_INLINE int64_t TokenTiles(int64_t m) { return (Min(m, kHalfTokens) + kTile - 1) / kTile; }
 CONCORD_INLINE int64_t HalfScratchBytes(int64_t k, int64_t m) {
   const int64_t few = static_cast<int64_t>(sizeof(FewScratch)) + k * kTile * 4;
   const int64_t many = static_cast<int64_t>(sizeof(ManyScratch)) +
                        TokenTiles(m) * static_cast<int64_t>(sizeof(CopiedTokens)) +
-                       TokenTiles(m) * kTile * kPassRows * 4;
+                       kHalfBlockPasses * TokenTiles(m) * kTile * kPassRows * 4;
   return Max(few, many) + 64;
 }
 
@@ -158,10 +167,10 @@ CONCORD_INLINE TokenTile TokensAt(const LinearTile& tile, int64_t m, int64_t m1,
   return tokens;
 }
 
-// 32 rows of x by two panels, one chunk of k.
+// 32 rows of x by two panels, one chunk of k. Sums are [16], kPassRows apart.
 template <bool kIsF16>
 CONCORD_INLINE void MultiplyPair(const TokenTile& a, const TokenTile& b, const ManyScratch& w, int64_t chunk,
-                                 bool first) {
+                                 bool first, float* a_sums, float* b_sums) {
   constexpr int64_t kSumStride = kPassRows * 4;
   if (first) {
     _tile_zero(0);
@@ -169,10 +178,10 @@ CONCORD_INLINE void MultiplyPair(const TokenTile& a, const TokenTile& b, const M
     _tile_zero(2);
     _tile_zero(3);
   } else {
-    _tile_loadd(0, a.sums, kSumStride);
-    _tile_loadd(1, a.sums + kTile, kSumStride);
-    _tile_loadd(2, b.sums, kSumStride);
-    _tile_loadd(3, b.sums + kTile, kSumStride);
+    _tile_loadd(0, a_sums, kSumStride);
+    _tile_loadd(1, a_sums + kTile, kSumStride);
+    _tile_loadd(2, b_sums, kSumStride);
+    _tile_loadd(3, b_sums + kTile, kSumStride);
   }
   for (int64_t k = 0; k < chunk; k += kStep) {
     for (int part = 0; part < 2; ++part) {
@@ -198,10 +207,10 @@ CONCORD_INLINE void MultiplyPair(const TokenTile& a, const TokenTile& b, const M
       _tile_dpbf16ps(3, 5, 7);
     }
   }
-  _tile_stored(0, a.sums, kSumStride);
-  _tile_stored(1, a.sums + kTile, kSumStride);
-  _tile_stored(2, b.sums, kSumStride);
-  _tile_stored(3, b.sums + kTile, kSumStride);
+  _tile_stored(0, a_sums, kSumStride);
+  _tile_stored(1, a_sums + kTile, kSumStride);
+  _tile_stored(2, b_sums, kSumStride);
+  _tile_stored(3, b_sums + kTile, kSumStride);
 }
 
 template <bool kIsF16>
@@ -230,28 +239,29 @@ template <bool kIsF16>
 static void RunManyRows(const LinearTile& tile, int64_t m0, int64_t m1) {
   auto* scratch = static_cast<ManyScratch*>(tile.scratch);
   auto* copies = reinterpret_cast<CopiedTokens*>(scratch + 1);
-  const int64_t tiles = TokenTiles(m1 - m0);
-  auto* sums = reinterpret_cast<float*>(copies + tiles);
+  const int64_t tiles = TokenTiles(m1 - m0), tile_sums = kTile * kPassRows;
+  auto* sums = reinterpret_cast<float*>(copies + tiles);  // [pass][tile][16][kPassRows]
   ConfigureTiles({kTile, 64}, {kTile, 64}, {kTile, 64});
-  for (int64_t n0 = tile.n_begin; n0 < tile.n_end; n0 += kPassRows) {
+  for (int64_t block = tile.n_begin, block_end; block < tile.n_end; block = block_end) {
+    block_end = Min(block + kHalfBlockPasses * kPassRows, tile.n_end);
     for (int64_t k0 = 0; k0 < tile.k; k0 += kHalfChunk) {
       const int64_t chunk = Min(kHalfChunk, tile.k - k0);
-      MakePanels<kIsF16>(tile, n0, k0, chunk, scratch);
-      OperandsWritten();
-      for (int64_t t = 0; t < tiles; t += 2) {
-        TokenTile pair[2];
-        pair[0] = TokensAt(tile, m0 + t * kTile, m1, k0, copies + t);
-        pair[0].sums = sums + t * kTile * kPassRows;
-        pair[1] = pair[0];
-        pair[1].sums = scratch->unused[0];
-        if (t + 1 < tiles) {
-          pair[1] = TokensAt(tile, m0 + (t + 1) * kTile, m1, k0, copies + t + 1);
-          pair[1].sums = pair[0].sums + kTile * kPassRows;
+      TokenTile x[kHalfTokens / kTile];
+      for (int64_t t = 0; t < tiles; ++t) x[t] = TokensAt(tile, m0 + t * kTile, m1, k0, copies + t);
+      float* at = sums;
+      for (int64_t n = block; n < block_end; n += kPassRows, at += tiles * tile_sums) {
+        MakePanels<kIsF16>(tile, n, k0, chunk, scratch);
+        OperandsWritten();
+        for (int64_t t = 0; t < tiles; t += 2) {
+          const bool pair = t + 1 < tiles;
+          MultiplyPair<kIsF16>(x[t], x[pair ? t + 1 : t], *scratch, chunk, k0 == 0, at + t * tile_sums,
+                               pair ? at + (t + 1) * tile_sums : scratch->unused[0]);
         }
-        MultiplyPair<kIsF16>(pair[0], pair[1], *scratch, chunk, k0 == 0);
       }
     }
-    WriteSums(tile, n0, m0, m1, sums);
+    for (int64_t n = block; n < block_end; n += kPassRows) {
+      WriteSums(tile, n, m0, m1, sums + (n - block) / kPassRows * tiles * tile_sums);
+    }
   }
   _tile_release();
 }
@@ -259,8 +269,8 @@ static void RunManyRows(const LinearTile& tile, int64_t m0, int64_t m1) {
 template <bool kIsF16>
 static void RunHalfTiles(const LinearTile& tile) {
   if (tile.m_end - tile.m_begin <= kTile) return RunFewRows<kIsF16>(tile);
-  for (int64_t m0 = tile.m_begin; m0 < tile.m_end; m0 += kPassTokens) {
-    RunManyRows<kIsF16>(tile, m0, Min(m0 + kPassTokens, tile.m_end));
+  for (int64_t m0 = tile.m_begin; m0 < tile.m_end; m0 += kHalfTokens) {
+    RunManyRows<kIsF16>(tile, m0, Min(m0 + kHalfTokens, tile.m_end));
   }
 }
 
