@@ -10,7 +10,7 @@ namespace {
 // gate and up each carry the error of a dot; act' is at most about 1.1.
 double ToleranceLinearExpertsGlu(const OpCase& c) {
   const int64_t n = c.dim("w_gate", 2);
-  return 3 * (c.arithmetic == "f16" ? HalfDotTolerance(n) : DotTolerance(n)) + 32 * kEpsF32;
+  return 3 * DotTolerance(n, c.arithmetic) + 32 * kEpsF32;
 }
 
 OpCase GluCase(std::string name, int64_t n, int64_t d, const char* type) {
@@ -26,9 +26,7 @@ std::vector<OpCase> CasesLinearExpertsGlu() {
   std::vector<OpCase> cases;
   for (const char* type : {"f32", "f16", "bf16", "q8_0", "q4_0", "q4_k", "q6_k"}) {
     for (int64_t n : {1, 5, 40}) {
-      for (const std::string arithmetic : {"f32", "f16", "int8/32"}) {
-        if (arithmetic == "int8/32" && packing::Find(type)->block_elems == 1) continue;
-        if (arithmetic == "f16" && arithmetic != type) continue;
+      for (const std::string& arithmetic : ArithmeticsOf(*packing::Find(type))) {
         OpCase c = GluCase(absl::StrCat(type, "_", n, "_", arithmetic.substr(0, arithmetic.find('/'))), n, 256, type);
         c.arithmetic = arithmetic;
         cases.push_back(std::move(c));

@@ -10,16 +10,14 @@ namespace {
 // gate and up each carry the error of a dot; act' is at most about 1.1.
 double ToleranceLinearGlu(const OpCase& c) {
   const int64_t n = c.dim("w_gate", 1);
-  return 3 * (c.arithmetic == "f16" ? HalfDotTolerance(n) : DotTolerance(n)) + 32 * kEpsF32;
+  return 3 * DotTolerance(n, c.arithmetic) + 32 * kEpsF32;
 }
 
 std::vector<OpCase> CasesLinearGlu() {
   std::vector<OpCase> cases;
   for (const char* type : {"f32", "f16", "bf16", "q8_0", "q4_0", "q4_k", "q6_k"}) {
     for (int64_t n : {1, 5, 9, 40}) {
-      for (const std::string arithmetic : {"f32", "f16", "int8/32"}) {
-        if (arithmetic == "int8/32" && packing::Find(type)->block_elems == 1) continue;
-        if (arithmetic == "f16" && arithmetic != type) continue;
+      for (const std::string& arithmetic : ArithmeticsOf(*packing::Find(type))) {
         OpCase c{"fused_linear_glu",
                  absl::StrCat(type, "_", n, "_", arithmetic.substr(0, arithmetic.find('/'))),
                  {},

@@ -5,6 +5,7 @@
 // Shapes: x [n, in], or [n, a, b] with a·b = in; W [out, in] of any packing; bias [out]; y [n, out], or with the
 // attribute heads = h > 0 [n, h, out / h].
 // Arithmetic: "f32" uses x as it is; "f16" may round x to halves and add up to 32 products in half (core/numerics.h);
+// "bf16" may round x to bf16;
 // "int8/32" first rounds every 32 elements of a row of x to int8 with an f32 scale (runtime/base/packing/int8_rows.h)
 // and is exact from there on but for f32 accumulation.
 namespace concord::ops {
@@ -61,7 +62,7 @@ void ReferenceLinear(const LinearAttrs&, const RefArgs& args) {
 
 double ToleranceLinear(const OpCase& c) {
   const int64_t n = c.dim("w", 1);
-  return c.arithmetic == "f16" ? HalfDotTolerance(n) : DotTolerance(n);
+  return DotTolerance(n, c.arithmetic);
 }
 
 // Rows whose elements lie halfway between two int8 values, or next to it: each shows by a whole step whether its factor
@@ -114,10 +115,10 @@ std::vector<OpCase> CasesLinear() {
     const std::string type = all[i]->name;
     if (all[i]->gguf_type < 0 || (type[0] == 'i' && type.size() < 4)) continue;  // not a weight type
     for (int64_t n : {1, 2, 5, 9, 34, 70}) {
-      const int64_t in = type == "f32" || type == "f16" || type == "bf16" ? 515 : 768, out = 67;
-      for (const std::string arithmetic : {"f32", "f16", "int8/32"}) {
-        if (arithmetic == "int8/32" && all[i]->block_elems == 1) continue;
-        if (arithmetic == "f16" && type != "f16") continue;
+      constexpr int64_t out = 67;
+      for (const std::string& arithmetic : ArithmeticsOf(*all[i])) {
+        // Rows of any width where elements stand alone; a device may want the widths of models for other arithmetics.
+        const int64_t in = all[i]->block_elems == 1 && (arithmetic == "f32" || n % 2 == 1) ? 515 : 768;
         OpCase c{"linear",
                  absl::StrCat(type, "_", n, "x", in, "x", out, "_", arithmetic.substr(0, arithmetic.find('/'))),
                  {},

@@ -58,7 +58,7 @@ void ReferenceLinearExperts(const NoAttrs&, const RefArgs& args) {
 
 double ToleranceLinearExperts(const OpCase& c) {
   const int64_t n = c.dim("w", 2);
-  return c.arithmetic == "f16" ? HalfDotTolerance(n) : DotTolerance(n);
+  return DotTolerance(n, c.arithmetic);
 }
 
 struct Sizes {
@@ -78,9 +78,7 @@ std::vector<OpCase> CasesLinearExperts() {
   for (const char* type : {"f32", "f16", "bf16", "q8_0", "q4_0", "q4_k", "q6_k", "mxfp4"}) {
     for (const bool row_each : {false, true}) {
       for (int64_t n : {1, 5, 40}) {
-        for (const std::string arithmetic : {"f32", "f16", "int8/32"}) {
-          if (arithmetic == "int8/32" && packing::Find(type)->block_elems == 1) continue;
-          if (arithmetic == "f16" && arithmetic != type) continue;
+        for (const std::string& arithmetic : ArithmeticsOf(*packing::Find(type))) {
           const std::string shape = absl::StrCat(type, "_", n, row_each ? "x3x256_" : "x256_");
           OpCase c =
               ExpertsCase(shape + arithmetic.substr(0, arithmetic.find('/')), {n, 3, 6, 67, 256}, type, row_each);

@@ -1,28 +1,27 @@
 #include "backends/cpu/step_builder.h"
 
 #include "backends/cpu/expert_rows.h"
-#include "kernels/cpu/quantized_rows.h"
 #include "runtime/base/packing/packing.h"
 
 namespace concord::cpu {
 namespace {
 
-class QuantizeStep final : public Step {
+class ReadyRowsStep final : public Step {
  public:
-  QuantizeStep(const kernels::KernelTable& kernels, const Activation& x, int64_t k, uint32_t scratch)
-      : kernels_(kernels), x_(x), k_(k), scratch_(scratch), rows_per_tile_(std::max<int64_t>(1, 16384 / k)) {}
+  ReadyRowsStep(const kernels::LinearKernel& kernel, const Activation& x, int64_t k, uint32_t scratch)
+      : kernel_(kernel), x_(x), k_(k), scratch_(scratch), rows_per_tile_(std::max<int64_t>(1, 16384 / k)) {}
 
   int64_t Tiles(const Frame& frame) const override { return CeilDiv(Rows(frame), rows_per_tile_); }
   void Run(const Frame& frame, int64_t tile, uint32_t) const override {
     const int64_t begin = tile * rows_per_tile_, end = std::min(begin + rows_per_tile_, Rows(frame));
-    kernels_.quantize_rows(x_.data(frame) + begin * k_, k_, end - begin, k_,
-                           frame.Scratch<char>(scratch_) + begin * kernels::QuantizedRowBytes(k_));
+    kernel_.make_rows(x_.data(frame) + begin * k_, k_, end - begin, k_,
+                      frame.Scratch<char>(scratch_) + begin * kernel_.x_row_bytes(k_));
   }
 
  private:
   int64_t Rows(const Frame& frame) const { return frame.Extent(x_.n) * (x_.width() / k_); }
 
-  const kernels::KernelTable& kernels_;
+  const kernels::LinearKernel& kernel_;
   Activation x_;
   int64_t k_;
   uint32_t scratch_;
@@ -116,12 +115,12 @@ uint32_t StepBuilder::NewScratch(uint64_t bytes) {
   return static_cast<uint32_t>(scratch_bytes_.size() - 1);
 }
 
-uint32_t StepBuilder::Quantized(const Activation& x, int64_t k) {
-  auto [entry, fresh] = quantized_.try_emplace({x.value, k}, 0);
+uint32_t StepBuilder::ReadyRows(const Activation& x, int64_t k, const kernels::LinearKernel& kernel) {
+  auto [entry, fresh] = ready_rows_.try_emplace({x.value, k, kernel.make_rows}, 0);
   if (fresh) {
     const int64_t rows = std::max<int64_t>(bindings_->capacity(x.n) * (x.width() / k), 1);
-    entry->second = NewScratch(static_cast<uint64_t>(rows * kernels::QuantizedRowBytes(k)));
-    AddShared(std::make_unique<QuantizeStep>(*kernels_, x, k, entry->second),
+    entry->second = NewScratch(static_cast<uint64_t>(rows * kernel.x_row_bytes(k)));
+    AddShared(std::make_unique<ReadyRowsStep>(kernel, x, k, entry->second),
               {{false, x.value, false}, {true, entry->second, true}});
   }
   current_.accesses.push_back({true, entry->second, false});

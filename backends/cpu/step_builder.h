@@ -11,6 +11,7 @@
 #include "backends/cpu/step.h"
 #include "backends/sdk/sdk.h"
 #include "kernels/cpu/kernel_table.h"
+#include "kernels/cpu/linear.h"
 
 namespace concord::cpu {
 
@@ -50,9 +51,9 @@ class StepBuilder {
   // So much scratch for whichever worker runs a tile of any step.
   void NeedWorkerScratch(uint64_t bytes) { worker_bytes_ = std::max(worker_bytes_, bytes); }
 
-  // `x` as rows of `k` floats each, rounded for arithmetic int8/32 (kernels/cpu/quantized_rows.h): one step, however
-  // many ops ask. The scratch id.
-  uint32_t Quantized(const Activation& x, int64_t k);
+  // `x` as rows of `k` floats each, made ready for `kernel` by its make_rows: one step, however many ops ask. The
+  // scratch id.
+  uint32_t ReadyRows(const Activation& x, int64_t k, const kernels::LinearKernel& kernel);
 
   // cos and sin for every token: one step for all layers.
   uint32_t RopeTable(const sdk::Value& positions, const sdk::Value& inv_freq_value, FloatVector inv_freq,
@@ -77,7 +78,8 @@ class StepBuilder {
   PlannedStep current_;
   std::vector<uint64_t> scratch_bytes_;
   uint64_t worker_bytes_ = 0;
-  std::map<std::pair<uint32_t, int64_t>, uint32_t> quantized_;  // (value, k) → scratch
+  using MakeRows = decltype(kernels::LinearKernel::make_rows);
+  std::map<std::tuple<uint32_t, int64_t, MakeRows>, uint32_t> ready_rows_;  // (value, k, how) → scratch
   std::map<std::tuple<uint32_t, uint32_t, int64_t, float>, uint32_t>
       rope_tables_;                                               // (positions, inv_freq, pairs, factor)
   std::map<std::pair<uint32_t, int64_t>, uint32_t> expert_rows_;  // (ids, experts) → scratch

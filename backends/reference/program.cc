@@ -129,8 +129,9 @@ sdk::Support QueryOp(const sdk::Op& op) {
   if (op.version() != static_cast<uint32_t>(def->version)) {
     return sdk::No("version ", op.version(), " of ", name, " is asked for, known is ", def->version);
   }
-  // What "f16" rounds is left to its tolerance.
-  if (op.arithmetic() != "f32" && op.arithmetic() != "f16" && op.arithmetic() != "int8/32") {
+  // What "f16" and "bf16" round is left to their tolerances.
+  if (op.arithmetic() != "f32" && op.arithmetic() != "f16" && op.arithmetic() != "bf16" &&
+      op.arithmetic() != "int8/32") {
     return sdk::No("unknown arithmetic ", op.arithmetic());
   }
   const std::string_view unknown =

@@ -13,8 +13,8 @@
 namespace concord::kernels {
 namespace {
 
-constexpr const char* kNames[kIsaCount] = {"portable", "avx2",         "avx512",   "avx512vnni",
-                                           "neon",     "neon_dotprod", "neon_i8mm"};
+constexpr const char* kNames[kIsaCount] = {"portable",  "avx2", "avx512",       "avx512vnni",
+                                           "avx512amx", "neon", "neon_dotprod", "neon_i8mm"};
 
 #if defined(__x86_64__)
 constexpr Isa kWeakest = Isa::kAvx2;
@@ -32,6 +32,20 @@ uint32_t SavedState() {
 
 bool Has(uint32_t bits, uint32_t wanted) { return (bits & wanted) == wanted; }
 
+// The tiles are 8 KiB of state a thread, which Linux saves for processes that asked
+// (Documentation/arch/x86/xstate.rst). Threads that exist already are served too. The bare instruction, since kernels
+// include nothing of the system.
+bool AskForTiles() {
+#if defined(__linux__)
+  constexpr long kArchPrctl = 158, kRequestPermission = 0x1023, kTileData = 18;
+  long result = kArchPrctl;
+  __asm__ volatile("syscall" : "+a"(result) : "D"(kRequestPermission), "S"(kTileData) : "rcx", "r11", "memory");
+  return result == 0;
+#else
+  return false;
+#endif
+}
+
 Isa Detect() {
   uint32_t a = 0, b = 0, c = 0, d = 0;
   if (__get_cpuid(1, &a, &b, &c, &d) == 0) return Isa::kPortable;
@@ -42,7 +56,9 @@ Isa Detect() {
   constexpr uint32_t kAvx512Bits = 1u << 16 | 1u << 17 | 1u << 30 | 1u << 31;  // F, DQ, BW, VL
   if (!Has(b, kAvx2Bit)) return Isa::kPortable;
   if (!Has(b, kAvx512Bits) || !Has(SavedState(), kZmmState)) return Isa::kAvx2;
-  return Has(c, kVnni) ? Isa::kAvx512Vnni : Isa::kAvx512;
+  if (!Has(c, kVnni)) return Isa::kAvx512;
+  constexpr uint32_t kAmxBits = 1u << 22 | 1u << 24 | 1u << 25;  // BF16, TILE, INT8
+  return Has(d, kAmxBits) && AskForTiles() ? Isa::kAvx512Amx : Isa::kAvx512Vnni;
 }
 #elif defined(__aarch64__)
 constexpr Isa kWeakest = Isa::kNeon;

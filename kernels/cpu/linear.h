@@ -17,6 +17,9 @@ namespace concord::kernels {
 //            acc), group after group from k = 0. w_scale and w_min are products rounded to f32.
 //   f32      W is decoded to f32. 16 accumulators, acc[k % 16] = fma(w, x, acc[k % 16]) for k = 0, 1, ..., then the
 //            sums of i and i + 8, of i and i + 4, i + 2, i + 1.
+//   bf16,    Per 32 of k the products of even and of odd k, each chain fused, then their sum, then that to acc; first
+//   of f16      W's high part with x's high part, then with its low part, then (f16) W's low part with x's high part.
+//            Only machines with a tile unit have these; elsewhere such weights are multiplied in f32.
 // The bias is added last.
 struct LinearTile {
   const packing::Packing* packing = nullptr;
@@ -25,7 +28,7 @@ struct LinearTile {
   int64_t n_begin = 0;
   int64_t n_end = 0;
   int64_t k = 0;            // whole blocks of the packing
-  const void* x = nullptr;  // row 0 of x: f32[k] for "f32"; records of quantized_rows.h for "int8/32"
+  const void* x = nullptr;  // row 0 of x: f32[k], or the record that the kernel's make_rows makes of it
   int64_t x_stride_bytes = 0;
   int64_t m_begin = 0;
   int64_t m_end = 0;
@@ -40,14 +43,18 @@ struct LinearTile {
 // How to run `linear` for one packing and arithmetic on one instruction set.
 struct LinearKernel {
   const char* packing;     // a name of runtime/base/packing; "*": any packing, through its decoder
-  const char* arithmetic;  // "f32" or "int8/32"
+  const char* arithmetic;  // "f32", "int8/32", "bf16" or "f16"
   int64_t row_tile;        // tiles whose n_begin and size are multiples of it waste nothing
   int64_t k_multiple;      // k must be a multiple of it (beside being whole blocks)
   int64_t (*scratch_bytes)(int64_t k, int64_t m);
   void (*run)(const LinearTile& tile);
+  // How x is made ready, once for all that multiply it: n_rows rows of k floats, x_stride floats apart, to records
+  // x_row_bytes(k) apart (quantized_rows.h, split_rows.h). Null: x is used as it is.
+  void (*make_rows)(const float* x, int64_t x_stride, int64_t n_rows, int64_t k, void* out);
+  int64_t (*x_row_bytes)(int64_t k);
 };
 
-// Null when there is none: "f32" exists for every packing, "int8/32" for those that LinearKernels lists.
+// Null when there is none: "f32" exists for every packing, others for those that LinearKernels lists.
 const LinearKernel* FindLinear(const char* packing, const char* arithmetic, Isa isa = BestIsa());
 
 // The variants of one instruction set, for tests and benchmarks; null when this build does not hold it.

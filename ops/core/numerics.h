@@ -2,6 +2,8 @@
 
 #include <cmath>
 #include <cstdint>
+#include <string>
+#include <vector>
 
 #include "ops/core/op.h"
 
@@ -20,6 +22,22 @@ inline double DotTolerance(int64_t n) { return kEpsF32 * (16.0 + static_cast<dou
 // where a device rounds towards zero or products by themselves: 3.4 u of the result with u = 2^-11, and 6 u leave room
 // for the worst of many.
 inline double HalfDotTolerance(int64_t n) { return DotTolerance(n) + 6 * 0x1p-11; }
+
+// The same of arithmetic "bf16", relative to the largest result: x as bf16, sums in f32. A product is off by u = 2^-9
+// at most, by u / sqrt(3) in the mean, and so is a sum of products of random sign beside its own size. The largest of
+// many results is three times that size, the worst of many errors four times the mean one: 0.8 u, and 1.5 u leave room.
+inline double Bf16DotTolerance(int64_t n) { return DotTolerance(n) + 1.5 * 0x1p-9; }
+
+inline double DotTolerance(int64_t n, const std::string& arithmetic) {
+  return arithmetic == "f16" ? HalfDotTolerance(n) : arithmetic == "bf16" ? Bf16DotTolerance(n) : DotTolerance(n);
+}
+
+// The arithmetics that cases with weights of `packing` ask for.
+inline std::vector<std::string> ArithmeticsOf(const packing::Packing& packing) {
+  const std::string name = packing.name;
+  if (packing.block_elems > 1) return {"f32", "int8/32"};
+  return name == "f16" || name == "bf16" ? std::vector<std::string>{"f32", name} : std::vector<std::string>{"f32"};
+}
 
 // The tolerance of a value computed in a few f32 operations, and of storing it in `packing`.
 inline double StoreTolerance(const packing::Packing& p) {

@@ -182,8 +182,17 @@ class Bench : public Command {
                                graph::ComputeCost(graph, token.symbols(), decode_from_ + n_decode_ / 2));
       if (n_prefill_ > 0) ops_per_prefill_token_ += prefill.total.flops / static_cast<double>(batch_ * n_prefill_);
       bytes_per_decode_step_ += decode.total.weight_bytes + decode.total.state_bytes;
+      CountMatrices(graph);
     }
     return no_machine_ ? absl::OkStatus() : Predict(loaded);
+  }
+
+  // Matrices of elements that stand alone, and of blocks.
+  void CountMatrices(const graph::Graph& graph) {
+    for (const graph::Value& value : graph.values) {
+      if (value.role != graph::Role::kWeight || value.type.dims.size() < 2) continue;
+      (value.type.packing->block_elems == 1 ? float_matrices_ : block_matrices_) += 1;
+    }
   }
 
   // What the figures of the devices promise for the same.
@@ -210,6 +219,10 @@ class Bench : public Command {
   double prefill_ops() const { return prefill_speeds_.median() * ops_per_prefill_token_; }
   double decode_bytes() const { return decode_speeds_.median() / static_cast<double>(batch_) * bytes_per_decode_step_; }
 
+  // The instruction that most of the matrices want.
+  bool float_weights() const { return float_matrices_ > block_matrices_; }
+  const Peak& peak() const { return float_weights() ? limits_.floats : limits_.int8; }
+
   double bytes_per_second_limit() const {
     return limits_.threads > 0 ? limits_.read_bytes_per_second : copy_bytes_per_second_;
   }
@@ -226,7 +239,7 @@ class Bench : public Command {
     if (n_prefill_ > 0) {
       table.Row({"prefill", std::to_string(n_prefill_), number(prefill_speeds_.median()), number(prefill_speeds_.min()),
                  number(prefill_speeds_.max()), number(predicted_prefill_),
-                 absl::StrFormat("%.0f GOPS", prefill_ops() / 1e9), Share(prefill_ops(), limits_.int8_ops_per_second)});
+                 absl::StrFormat("%.0f GOPS", prefill_ops() / 1e9), Share(prefill_ops(), peak().ops_per_second)});
     }
     if (n_decode_ > 0) {
       table.Row({"decode", std::to_string(n_decode_), number(decode_speeds_.median()), number(decode_speeds_.min()),
@@ -236,9 +249,10 @@ class Bench : public Command {
     out += table.ToString();
     if (limits_.threads > 0) {
       absl::StrAppend(
-          &out, absl::StrFormat("\nThis machine, measured now with %d threads: reads %.1f GB/s; int8 %.0f GOPS (%s)\n",
-                                limits_.threads, limits_.read_bytes_per_second / 1e9, limits_.int8_ops_per_second / 1e9,
-                                limits_.int8_instruction.empty() ? "not measured" : limits_.int8_instruction));
+          &out, absl::StrFormat("\nThis machine, measured now with %d threads: reads %.1f GB/s; %s %.0f GOPS (%s)\n",
+                                limits_.threads, limits_.read_bytes_per_second / 1e9,
+                                float_weights() ? "floats" : "int8", peak().ops_per_second / 1e9,
+                                peak().instruction.empty() ? "not measured" : peak().instruction));
     }
     if (copy_bytes_per_second_ > 0) {
       const hal::DeviceInfo& device = model.impl()->loaded->device().info();
@@ -274,8 +288,10 @@ class Bench : public Command {
       json["prefill"] = SpeedJson(n_prefill_, prefill_speeds_);
       json["prefill"]["ops_per_s"] = prefill_ops();
       if (predicted_prefill_ > 0) json["prefill"]["predicted_tokens_per_s"] = predicted_prefill_;
-      if (limits_.int8_ops_per_second > 0)
-        json["prefill"]["share_of_int8_peak"] = prefill_ops() / limits_.int8_ops_per_second;
+      if (peak().ops_per_second > 0) {
+        json["prefill"][float_weights() ? "share_of_float_peak" : "share_of_int8_peak"] =
+            prefill_ops() / peak().ops_per_second;
+      }
     }
     if (n_decode_ > 0) {
       json["decode"] = SpeedJson(n_decode_, decode_speeds_);
@@ -289,8 +305,10 @@ class Bench : public Command {
     if (limits_.threads > 0) {
       json["machine"] = {{"threads", limits_.threads},
                          {"read_bytes_per_s", limits_.read_bytes_per_second},
-                         {"int8_ops_per_s", limits_.int8_ops_per_second},
-                         {"int8_instruction", limits_.int8_instruction}};
+                         {"int8_ops_per_s", limits_.int8.ops_per_second},
+                         {"int8_instruction", limits_.int8.instruction},
+                         {"float_ops_per_s", limits_.floats.ops_per_second},
+                         {"float_instruction", limits_.floats.instruction}};
     }
     if (copy_bytes_per_second_ > 0) {
       const hal::DeviceInfo& device = model.impl()->loaded->device().info();
@@ -309,6 +327,7 @@ class Bench : public Command {
   double copy_bytes_per_second_ = 0;  // of any other device
   Speeds prefill_speeds_, decode_speeds_;
   double ops_per_prefill_token_ = 0, bytes_per_decode_step_ = 0;
+  int64_t float_matrices_ = 0, block_matrices_ = 0;
   int64_t decode_from_ = 1;
   double predicted_prefill_ = 0, predicted_decode_ = 0;  // tokens a second; 0: not predicted
 };

@@ -66,46 +66,63 @@ absl::StatusOr<double> ReadBandwidth(TaskArena& arena) {
   return static_cast<double>(kBytes) / best;
 }
 
-// One int8 dot-product instruction on registers alone, in chains enough to hide its latency. Written as assembly since
-// the point is this instruction, whatever the compiler was told of the machine.
-struct Int8Loop {
+// One instruction on registers alone, in chains enough to hide its latency. Written as assembly since the point is this
+// instruction, whatever the compiler was told of the machine.
+struct Loop {
   const char* name;
-  double ops;  // an iteration: a multiplication and an addition for each pair of bytes
+  double ops;  // an iteration: a multiplication and an addition for each pair of numbers
   void (*run)(int64_t iterations);
 };
 
 #if defined(__x86_64__)
 #define CONCORD_CHAINS(X) X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9)
-
-void Vnni512(int64_t iterations) {
-  for (; iterations > 0; --iterations) {
-#define CONCORD_CHAIN(i) "vpdpbusd %%zmm30, %%zmm31, %%zmm" #i "\n"
-    asm volatile(CONCORD_CHAINS(CONCORD_CHAIN)::
-                     : "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9");
-#undef CONCORD_CHAIN
+#define CONCORD_LOOP(name, CHAIN)                                                                                 \
+  void name(int64_t iterations) {                                                                                 \
+    for (; iterations > 0; --iterations) {                                                                        \
+      asm volatile(CONCORD_CHAINS(CHAIN)::                                                                        \
+                       : "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm12", \
+                         "xmm13");                                                                                \
+    }                                                                                                             \
+    asm volatile("vzeroupper" ::: "memory");                                                                      \
   }
-  asm volatile("vzeroupper" ::: "memory");
-}
 
-void Avx2(int64_t iterations) {
-  for (; iterations > 0; --iterations) {
+#define CONCORD_CHAIN(i) "vpdpbusd %%zmm30, %%zmm31, %%zmm" #i "\n"
+CONCORD_LOOP(Vnni512, CONCORD_CHAIN)
+#undef CONCORD_CHAIN
 #define CONCORD_CHAIN(i)                   \
   "vpmaddubsw %%ymm14, %%ymm15, %%ymm13\n" \
   "vpmaddwd %%ymm13, %%ymm14, %%ymm12\n"   \
   "vpaddd %%ymm12, %%ymm" #i ", %%ymm" #i "\n"
-    asm volatile(CONCORD_CHAINS(CONCORD_CHAIN)::
-                     : "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm12",
-                       "xmm13");
+CONCORD_LOOP(Int8Avx2, CONCORD_CHAIN)
 #undef CONCORD_CHAIN
-  }
-  asm volatile("vzeroupper" ::: "memory");
+#define CONCORD_CHAIN(i) "vdpbf16ps %%zmm30, %%zmm31, %%zmm" #i "\n"
+CONCORD_LOOP(Bf16Avx512, CONCORD_CHAIN)
+#undef CONCORD_CHAIN
+#define CONCORD_CHAIN(i) "vfmadd231ps %%zmm30, %%zmm31, %%zmm" #i "\n"
+CONCORD_LOOP(FmaAvx512, CONCORD_CHAIN)
+#undef CONCORD_CHAIN
+#define CONCORD_CHAIN(i) "vfmadd231ps %%ymm14, %%ymm15, %%ymm" #i "\n"
+CONCORD_LOOP(FmaAvx2, CONCORD_CHAIN)
+#undef CONCORD_CHAIN
+
+std::vector<Loop> Int8Loops() {
+  __builtin_cpu_init();
+  if (__builtin_cpu_supports("avx512vnni")) return {{"vpdpbusd zmm", 10 * 64 * 2, Vnni512}};
+  if (__builtin_cpu_supports("avx2")) return {{"vpmaddubsw ymm", 10 * 32 * 2, Int8Avx2}};
+  return {};
 }
 
-Int8Loop BestInt8() {
+// Processors differ in whether they multiply bf16 faster than f32.
+std::vector<Loop> FloatLoops() {
   __builtin_cpu_init();
-  if (__builtin_cpu_supports("avx512vnni")) return {"vpdpbusd zmm", 10 * 64 * 2, Vnni512};
-  if (__builtin_cpu_supports("avx2")) return {"vpmaddubsw ymm", 10 * 32 * 2, Avx2};
-  return {};
+  std::vector<Loop> loops;
+  if (__builtin_cpu_supports("avx512bf16")) loops.push_back({"vdpbf16ps zmm", 10 * 32 * 2, Bf16Avx512});
+  if (__builtin_cpu_supports("avx512f")) {
+    loops.push_back({"vfmadd231ps zmm", 10 * 16 * 2, FmaAvx512});
+  } else if (__builtin_cpu_supports("fma")) {
+    loops.push_back({"vfmadd231ps ymm", 10 * 8 * 2, FmaAvx2});
+  }
+  return loops;
 }
 #elif defined(__aarch64__) && defined(__ARM_FEATURE_DOTPROD)
 void Dot(int64_t iterations) {
@@ -118,10 +135,27 @@ void Dot(int64_t iterations) {
   }
 }
 
-Int8Loop BestInt8() { return {"sdot", 8 * 16 * 2, Dot}; }
+std::vector<Loop> Int8Loops() { return {{"sdot", 8 * 16 * 2, Dot}}; }
+std::vector<Loop> FloatLoops() { return {}; }
 #else
-Int8Loop BestInt8() { return {}; }
+std::vector<Loop> Int8Loops() { return {}; }
+std::vector<Loop> FloatLoops() { return {}; }
 #endif
+
+// Of the fastest of these loops.
+Peak Measure(TaskArena& arena, const std::vector<Loop>& loops) {
+  constexpr int64_t kIterations = 50'000;  // about 0.15 ms a piece
+  const int64_t pieces = 64 * static_cast<int64_t>(arena.worker_count());
+  Peak peak;
+  for (const Loop& loop : loops) {
+    for (int round = 0; round < kRounds; ++round) {
+      const double seconds = Time(arena, pieces, [&](int64_t) { loop.run(kIterations); });
+      const double ops = loop.ops * static_cast<double>(kIterations * pieces) / seconds;
+      if (ops > peak.ops_per_second) peak = {ops, loop.name};
+    }
+  }
+  return peak;
+}
 
 }  // namespace
 
@@ -130,16 +164,8 @@ absl::StatusOr<MachineLimits> ProbeMachine(int threads, bool pin) {
   MachineLimits limits;
   limits.threads = static_cast<int>(arena.worker_count());
   CONCORD_ASSIGN_OR_RETURN(limits.read_bytes_per_second, ReadBandwidth(arena));
-  if (const Int8Loop loop = BestInt8(); loop.run != nullptr) {
-    constexpr int64_t kIterations = 50'000;  // about 0.15 ms a piece
-    const int64_t pieces = 64 * limits.threads;
-    double best = 1e9;
-    for (int round = 0; round < kRounds; ++round) {
-      best = std::min(best, Time(arena, pieces, [&](int64_t) { loop.run(kIterations); }));
-    }
-    limits.int8_ops_per_second = loop.ops * static_cast<double>(kIterations * pieces) / best;
-    limits.int8_instruction = loop.name;
-  }
+  limits.int8 = Measure(arena, Int8Loops());
+  limits.floats = Measure(arena, FloatLoops());
   return limits;
 }
 

@@ -7,12 +7,18 @@
 
 namespace concord::cli {
 
+struct Peak {
+  double ops_per_second = 0;  // multiplications and additions
+  std::string instruction;    // "vpdpbusd zmm"; empty: none that is worth measuring
+};
+
 // What this machine can do at most, measured now, with as many threads as the model gets: what speeds are held against.
+// Peaks are those of vector instructions; a tile unit, where there is one, may exceed them.
 struct MachineLimits {
   int threads = 0;
   double read_bytes_per_second = 0;  // from memory, not from a cache
-  double int8_ops_per_second = 0;    // multiplications and additions of the best int8 instruction there is
-  std::string int8_instruction;      // "vpdpbusd zmm"; empty: none that is worth measuring
+  Peak int8;
+  Peak floats;  // of f32, or of bf16 where that is faster
 };
 
 // Takes about half a second and 256 MiB. `threads` 0: as many as a model gets.

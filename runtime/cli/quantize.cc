@@ -105,7 +105,7 @@ class Quantize : public Command {
   }
 
   absl::Status Run(Console& console) override {
-    if (type_.empty()) return UsageError("--type is missing: q4_0, q4_k_m, q6_k or q8_0");
+    if (type_.empty()) return UsageError("--type is missing, for example q4_k_m or q8_0; --help lists all");
     const QuantizeType& recipe = *FindQuantizeType(type_);
     CONCORD_ASSIGN_OR_RETURN(const std::unique_ptr<loader::ModelSource> source, OpenModel(in_, {}));
     CONCORD_RETURN_IF_ERROR(Check(*source));
@@ -164,12 +164,13 @@ class Quantize : public Command {
 }  // namespace
 
 CONCORD_DEFINE_COMMAND(quantize) {
-  return {.name = "quantize",
-          .summary = "Make a smaller file of a model by storing its weights in fewer bits",
-          .details =
-              "q8_0, q4_0 and q6_k store every matrix so; q4_k_m stores most in q4_k, and those that matter most "
-              "(output, some attn_v and ffn_down) in q6_k. Vectors stay f32.",
-          .make = Make<Quantize>};
+  return {
+      .name = "quantize",
+      .summary = "Make a smaller file of a model by storing its weights in fewer bits",
+      .details =
+          "Every matrix is stored so, but with q4_k_m and q5_k_m, which store most in q4_k or q5_k, those that "
+          "matter most (output, some attn_v and ffn_down) are q6_k, and with mxfp4 they are q8_0. Vectors stay f32.",
+      .make = Make<Quantize>};
 }
 
 }  // namespace concord::cli

@@ -68,10 +68,12 @@ class Planner {
 }  // namespace
 
 const std::vector<QuantizeType>& QuantizeTypes() {
-  static const auto* types = new std::vector<QuantizeType>{{"q4_0", "q4_0", "q4_0", 2},
-                                                           {"q4_k_m", "q4_k", "q6_k", 15},
-                                                           {"q6_k", "q6_k", "q6_k", 18},
-                                                           {"q8_0", "q8_0", "q8_0", 7}};
+  // Names, what most matrices become, what those that matter most become, and general.file_type of GGUF.
+  static const auto* types = new std::vector<QuantizeType>{
+      {"bf16", "bf16", "bf16", 32},   {"f16", "f16", "f16", 1},     {"iq4_nl", "iq4_nl", "iq4_nl", 25},
+      {"mxfp4", "mxfp4", "q8_0", 38}, {"q4_0", "q4_0", "q4_0", 2},  {"q4_1", "q4_1", "q4_1", 3},
+      {"q4_k_m", "q4_k", "q6_k", 15}, {"q5_0", "q5_0", "q5_0", 8},  {"q5_1", "q5_1", "q5_1", 9},
+      {"q5_k_m", "q5_k", "q6_k", 17}, {"q6_k", "q6_k", "q6_k", 18}, {"q8_0", "q8_0", "q8_0", 7}};
   return *types;
 }
 

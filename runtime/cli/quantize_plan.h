@@ -27,8 +27,8 @@ struct QuantizedTensor {
 
 // What each tensor of `source` becomes, in file order:
 //   vectors: f32. Matrices named ....weight: the recipe's base; q8_0 or else f16 where a row is no multiple of its
-//   block. With q4_k_m better = q6_k goes to the output matrix (the embedding, when tied) and to attn_v and ffn_down of
-//   the first and last eighth of the layers and every third between. Position tables and expert routers keep their
+//   block. What the recipe calls better goes to the output matrix (the embedding, when tied) and to attn_v and ffn_down
+//   of the first and last eighth of the layers and every third between. Position tables and expert routers keep their
 //   type.
 // InvalidArgument when a tensor is quantised already.
 absl::StatusOr<std::vector<QuantizedTensor>> PlanQuantize(const loader::ModelSource& source,

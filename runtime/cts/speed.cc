@@ -75,9 +75,7 @@ SpeedCase Attention(const char* packing) {
 std::vector<SpeedCase> SpeedCases() {
   std::vector<SpeedCase> cases;
   for (const char* packing : {"f32", "f16", "bf16", "q8_0", "q4_0", "q4_k", "q6_k", "mxfp4"}) {
-    const bool blocks = packing::Find(packing) != nullptr && packing::Find(packing)->block_elems > 1;
-    for (const std::string arithmetic : {"f32", "f16", "int8/32"}) {
-      if ((arithmetic == "int8/32" && !blocks) || (arithmetic == "f16" && arithmetic != packing)) continue;
+    for (const std::string& arithmetic : ops::ArithmeticsOf(*packing::Find(packing))) {
       cases.push_back(Linear(1, kWidth, kFfnWidth, packing, arithmetic));
       cases.push_back(Linear(kPrefill, kWidth, kFfnWidth, packing, arithmetic));
     }

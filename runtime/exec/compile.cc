@@ -6,21 +6,30 @@
 #include "runtime/graph/fuse.h"
 
 namespace concord::exec {
+
+const char* FastArithmetic(const packing::Packing& packing) {
+  if (packing.block_elems > 1) return "int8/32";
+  for (const char* half : {"f16", "bf16"}) {
+    if (std::strcmp(packing.name, half) == 0) return half;
+  }
+  return "f32";
+}
+
 namespace {
 
 using graph::Graph;
 using graph::kNoValue;
 using graph::Role;
 
-// What a node's weights make worth asking for beside f32: int8/32 where elements come in blocks, f16 where they are
-// halves.
-const char* FastArithmetic(const Graph& graph, const graph::Node& node) {
+// What a node's weights make worth asking for beside f32: int8/32 where elements come in blocks, and the arithmetic of
+// their own type where they are halves.
+const char* FastArithmeticOf(const Graph& graph, const graph::Node& node) {
   const char* fast = "f32";
   for (const graph::ValueId id : node.inputs) {
     if (id == kNoValue || graph.value(id).role != Role::kWeight) continue;
     const packing::Packing& packing = *graph.value(id).type.packing;
-    if (packing.block_elems > 1) return "int8/32";
-    if (std::strcmp(packing.name, "f16") == 0) fast = "f16";
+    fast = FastArithmetic(packing);
+    if (packing.block_elems > 1) return fast;
   }
   return fast;
 }
@@ -46,7 +55,7 @@ struct Choice {
 absl::StatusOr<Choice> ChooseArithmetic(const hal::Device& device, const Graph& graph, bool fast) {
   Words words(graph.nodes.size(), "f32"), wished = words;
   for (size_t n = 0; n < graph.nodes.size(); ++n) {
-    if (fast) wished[n] = FastArithmetic(graph, graph.nodes[n]);
+    if (fast) wished[n] = FastArithmeticOf(graph, graph.nodes[n]);
   }
   CONCORD_ASSIGN_OR_RETURN(const graph::LoweredProgram exact,
                            graph::LoweredProgram::Lower(graph, graph::WholeGraph(graph), words));

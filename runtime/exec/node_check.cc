@@ -15,8 +15,10 @@ using graph::Node;
 using graph::Role;
 using graph::ValueId;
 
-// Relative: 16 units of rounding of f32; of halves, whose tolerance is six units, four.
-double InputChange(const std::string& arithmetic) { return arithmetic == "f16" ? 0x1p-9 : 0x1p-20; }
+// Relative: 16 units of rounding of f32; of halves and bf16, whose tolerances are a few units, four.
+double InputChange(const std::string& arithmetic) {
+  return arithmetic == "f16" ? 0x1p-9 : arithmetic == "bf16" ? 0x1p-7 : 0x1p-20;
+}
 
 bool IsFloat(const packing::Packing& packing) { return packing.name[0] != 'i'; }
 

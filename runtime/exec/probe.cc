@@ -12,6 +12,7 @@
 #include "absl/time/clock.h"
 #include "runtime/base/memory_block.h"
 #include "runtime/exec/capacities.h"
+#include "runtime/exec/compile.h"
 #include "runtime/exec/probe_graphs.h"
 #include "runtime/exec/probe_program.h"
 #include "runtime/graph/cost.h"
@@ -58,9 +59,6 @@ const packing::Packing& PackingOf(const char* name) { return *packing::Find(name
 double ElemBytes(const packing::Packing& packing) {
   return static_cast<double>(packing.block_bytes) / packing.block_elems;
 }
-
-// The quickest that there is for weights of this packing.
-const char* FastArithmetic(const char* packing) { return PackingOf(packing).block_elems > 1 ? "int8/32" : "f32"; }
 
 // What one run of a program has to do when it computes `n_tokens`, each of which sees `kv_len`.
 absl::StatusOr<graph::NodeCost> CostOf(const ProbeProgram& program, graph::SymbolValues sizes, int64_t n_tokens,
@@ -265,12 +263,12 @@ absl::Status Prober::MeasureRows() {
 
 // The most that a step may read and still find it all in the cache: where the speed has fallen half of the way.
 absl::Status Prober::MeasureCache(const char* packing) {
-  const graph::Rate& rate = model_.RateOf("linear", packing, FastArithmetic(packing));
+  const graph::Rate& rate = model_.RateOf("linear", packing, FastArithmetic(PackingOf(packing)));
   const double half = std::sqrt(rate.bytes_per_second * rate.cached_bytes_per_second);
   const auto most = static_cast<double>(weights_->size_bytes());
   model_.cache_bytes = kSmallBytes;
   for (double bytes = 2 * kSmallBytes; bytes <= most && TimeLeft(); bytes *= 2) {
-    CONCORD_ASSIGN_OR_RETURN(const double speed, CachedBytes(packing, FastArithmetic(packing), bytes));
+    CONCORD_ASSIGN_OR_RETURN(const double speed, CachedBytes(packing, FastArithmetic(PackingOf(packing)), bytes));
     if (speed < half) break;
     model_.cache_bytes = bytes;
   }
@@ -302,8 +300,10 @@ absl::Status Prober::MeasureCopies() {
 
 absl::Status Prober::Measure(const Figure& figure) {
   switch (figure.kind) {
-    case Kind::kLinear:
-      return MeasureLinear(figure.packing, FastArithmetic(figure.packing));
+    case Kind::kLinear: {
+      const absl::Status status = MeasureLinear(figure.packing, FastArithmetic(PackingOf(figure.packing)));
+      return absl::IsUnimplemented(status) ? MeasureLinear(figure.packing, "f32") : status;
+    }
     case Kind::kExactLinear:
       return MeasureLinear(figure.packing, "f32");
     case Kind::kAttention:

@@ -19,7 +19,8 @@
 namespace concord::loader {
 namespace {
 
-constexpr const char* kTypes[] = {"bf16", "f16", "f32", "q4_0", "q4_k", "q4_k_m", "q6_k", "q8_0"};
+constexpr const char* kTypes[] = {"bf16", "f16",  "f32",    "iq4_nl", "iq4_xs", "mxfp4", "q2_k", "q3_k", "q4_0",
+                                  "q4_1", "q4_k", "q4_k_m", "q5_0",   "q5_1",   "q5_k",  "q6_k", "q8_0"};
 constexpr char kDefaultType[] = "q4_k_m";
 
 void FillWeights(const GgufWriter& writer, const std::vector<SyntheticTensor>& tensors, const ProgressFn& progress,

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 #include <string>
+#include <vector>
 
 namespace concord::loader {
 namespace {
@@ -39,18 +40,21 @@ void FillF32(bool ones, Random random, int64_t n, std::byte* out) {
   }
 }
 
-// Halves of either kind: picked from a pool, since the reference encoders take longer than everything else here.
-void FillHalves(const packing::Packing& type, Random random, int64_t n, std::byte* out) {
-  constexpr uint64_t kPool = 4096;  // stays in the first-level cache
+// Blocks of any type, picked from a pool, since the reference encoders take longer than everything else here.
+void FillFromPool(const packing::Packing& type, Random random, int64_t n_blocks, std::byte* out) {
+  constexpr int64_t kPool = 4096;  // elements: encoded they stay in the first-level cache
   float values[kPool];
-  uint16_t pool[kPool];
   for (float& value : values) value = Normal(random.Next());
-  type.encode(values, kPool, pool);
-  for (int64_t i = 0; i < n; i += 4) {
+  std::vector<std::byte> pool(static_cast<size_t>(type.Bytes(kPool)));
+  const int64_t blocks = kPool / type.block_elems;
+  type.encode(values, blocks, pool.data());
+  const auto size = static_cast<size_t>(type.block_bytes);
+  for (int64_t i = 0; i < n_blocks; i += 4) {
     const uint64_t word = random.Next();
-    const uint16_t four[4] = {pool[word % kPool], pool[(word >> 16) % kPool], pool[(word >> 32) % kPool],
-                              pool[(word >> 48) % kPool]};
-    std::memcpy(out + i * 2, four, static_cast<size_t>(std::min<int64_t>(n - i, 4)) * 2);
+    for (int64_t j = 0; j < std::min<int64_t>(n_blocks - i, 4); ++j) {
+      const uint64_t pick = (word >> 16 * j) % static_cast<uint64_t>(blocks);
+      std::memcpy(out + static_cast<size_t>(i + j) * size, pool.data() + pick * size, size);
+    }
   }
 }
 
@@ -73,11 +77,15 @@ struct Recipe {
   Scale scales[2];
   int n_scales;
 };
+// Of the types that models mostly have, which are made faster than from a pool, and of those that have no encoder.
 constexpr Recipe kRecipes[] = {
     {"q4_0", {{0, kStd / 4.6f}}, 1},                               // q - 8 is uniform on -8..7
     {"q8_0", {{0, kStd / 74.0f}}, 1},                              // q is uniform on -128..127
     {"q4_k", {{0, kStd / 258.0f}, {2, 7.5f * kStd / 258.0f}}, 2},  // scale and min uniform on 0..63
     {"q6_k", {{208, kStd / (37.0f * 18.5f)}}, 1},                  // int8 scales, kept to -64..63 below
+    {"q2_k", {{80, kStd / 13.9f}, {82, 1.5f * kStd / 13.9f}}, 2},  // q on 0..3, scale and min on 0..15
+    {"q3_k", {{108, kStd / (2.34f * 18.5f)}}, 1},                  // q - 4 on -4..3, scale on -32..31
+    {"iq4_xs", {{0, kStd / (68.9f * 18.5f)}}, 1},                  // of the table's values, scale on -32..31
 };
 
 }  // namespace
@@ -88,8 +96,8 @@ void FillSyntheticBlocks(const packing::Packing& type, bool ones, uint64_t seed,
   for (const Recipe& known : kRecipes) {
     if (std::strcmp(known.type, type.name) == 0) recipe = &known;
   }
-  if (type.block_bytes == 2) return FillHalves(type, random, n_blocks, out);
-  if (recipe == nullptr) return FillF32(ones, random, n_blocks, out);
+  if (std::strcmp(type.name, "f32") == 0) return FillF32(ones, random, n_blocks, out);
+  if (recipe == nullptr) return FillFromPool(type, random, n_blocks, out);
 
   const size_t size = static_cast<size_t>(n_blocks) * type.block_bytes;
   for (size_t at = 0; at < size; at += sizeof(uint64_t)) {

@@ -42,11 +42,13 @@ const hal::Device& OpenDevice(const std::string& id) {
 
 class OpCases : public testing::TestWithParam<Param> {};
 
-// The backends of this tree compute every case: a refusal is a failure. Arithmetic f16 is for devices that are faster
-// at it.
+// The backends of this tree compute every case: a refusal is a failure. Arithmetics f16 and bf16 are for devices that
+// are faster at them.
 TEST_P(OpCases, MatchesReference) {
   const CaseResult result = RunOpCase(OpenDevice(GetParam().device), GetParam().op_case);
-  if (result.outcome == Outcome::kRefused && GetParam().op_case.arithmetic == "f16") GTEST_SKIP() << result.detail;
+  const std::string& arithmetic = GetParam().op_case.arithmetic;
+  const bool half = arithmetic == "f16" || arithmetic == "bf16";
+  if (result.outcome == Outcome::kRefused && half) GTEST_SKIP() << result.detail;
   EXPECT_EQ(result.outcome, Outcome::kPassed) << result.detail;
 }
 

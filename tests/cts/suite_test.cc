@@ -64,10 +64,11 @@ std::set<std::string> Skipped(const Report& report) {
 const std::set<std::string> kNotSimulated = {"faults/allocation_fails", "faults/device_lost", "faults/execution_fails",
                                              "program/artefact", "threads/queues_at_once"};
 
-// Arithmetic f16 is for devices that are faster at it, which a CPU is not.
+// Arithmetics f16 and bf16 are for devices that are faster at them, which not every CPU is.
 int RefusedButHalves(const Report& report) {
   return static_cast<int>(std::count_if(report.cases.begin(), report.cases.end(), [](const CaseReport& c) {
-    return c.verdict == Verdict::kRefused && c.name.find("/f16/f16") == std::string::npos;
+    return c.verdict == Verdict::kRefused && c.name.find("/f16/f16") == std::string::npos &&
+           c.name.find("/bf16/bf16") == std::string::npos;
   }));
 }
 

@@ -19,7 +19,8 @@ ExpertTiles::Cut ExpertTiles::Of(const LinearPart& part, int64_t n_tokens) const
     // Bound by memory: whole matrices, cut only where there are too few of them for the workers.
     cut.n_tile = std::max(LinearTiling::kShortestRun, CeilDiv(pieces * part.n_out, 2 * part.workers));
   } else {
-    cut.n_tile = LinearTiling::kTileProducts / std::max<int64_t>(1, part.k * std::min(rows, ExpertRows::kMostRows));
+    cut.n_tile =
+        LinearTiling::kLeastTileProducts / std::max<int64_t>(1, part.k * std::min(rows, ExpertRows::kMostRows));
   }
   cut.n_tile = std::max(unit, CeilDiv(std::min(cut.n_tile, part.n_out), unit) * unit);
   cut.n_tiles = CeilDiv(part.n_out, cut.n_tile);

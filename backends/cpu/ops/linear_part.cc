@@ -48,7 +48,7 @@ sdk::Result<LinearPart> LinearPart::Make(const sdk::Op& op, const sdk::Value& x,
     }
     part.fixed_weights = constant->data();
   }
-  if (arithmetic == "int8/32") part.quantized = builder.Quantized(part.x, part.k);
+  if (part.kernel->make_rows != nullptr) part.ready_rows = builder.ReadyRows(part.x, part.k, *part.kernel);
   const int64_t m = std::clamp<int64_t>(builder.bindings().capacity(part.x.n), 1, LinearTiling::kMostRows);
   if (part.kernel->scratch_bytes != nullptr) {
     builder.NeedWorkerScratch(static_cast<uint64_t>(part.kernel->scratch_bytes(part.k, m)));
@@ -62,9 +62,9 @@ void LinearPart::Run(const Frame& frame, kernels::LinearTile tile, int64_t matri
   tile.weights = weights + matrix * n_out * row_stride_bytes;
   tile.row_stride_bytes = row_stride_bytes;
   tile.k = k;
-  if (quantized != CONCORD_NONE) {
-    tile.x = frame.Scratch<char>(quantized);
-    tile.x_stride_bytes = kernels::QuantizedRowBytes(k);
+  if (ready_rows != CONCORD_NONE) {
+    tile.x = frame.Scratch<char>(ready_rows);
+    tile.x_stride_bytes = kernel->x_row_bytes(k);
   } else {
     tile.x = x.data(frame);
     tile.x_stride_bytes = k * static_cast<int64_t>(sizeof(float));

@@ -7,7 +7,6 @@
 #include "backends/cpu/step.h"
 #include "backends/cpu/step_builder.h"
 #include "kernels/cpu/linear.h"
-#include "kernels/cpu/quantized_rows.h"
 
 namespace concord::cpu {
 
@@ -23,7 +22,7 @@ struct LinearPart {
   int64_t k = 0;
   int64_t workers = 1;
   Activation x;
-  uint32_t quantized = CONCORD_NONE;  // scratch id of the rounded rows; CONCORD_NONE: x itself
+  uint32_t ready_rows = CONCORD_NONE;  // scratch id of the rows that the kernel wants; CONCORD_NONE: x itself
   FloatVector bias;
 
   static void Check(const sdk::Op& op, const sdk::Value& x, const sdk::Value& w, Checks* checks);
@@ -46,8 +45,10 @@ struct LinearTiling {
   static constexpr int64_t kMostRows = 256;
   static constexpr int64_t kFewRows = 8;       // rows of x up to which reading W costs more than multiplying
   static constexpr int64_t kShortestRun = 64;  // rows of W: twice what a kernel prefetches ahead
-  // Products of a tile that is bound by arithmetic, 40 us: long against claiming one (0.1 us), short against a step.
-  static constexpr int64_t kTileProducts = int64_t{8} << 20;
+  // Products of a tile that is bound by arithmetic. The larger it is, the more often a kernel uses what it has fetched;
+  // but each worker should find four, to even out a busy neighbour with. The least is 0.1 ms, the most 512 rows of W at
+  // k = 2048, beyond which the kernels' sums leave L2.
+  static constexpr int64_t kLeastTileProducts = int64_t{64} << 20, kMostTileProducts = int64_t{256} << 20;
 
   static LinearTiling Of(const LinearPart& part, int64_t m) {
     LinearTiling t;
@@ -59,7 +60,10 @@ struct LinearTiling {
       // tiles of 64 KB 21, four a worker 24, two 28, one 29. Two leave something to even out a busy neighbour with.
       t.n_tile = std::max<int64_t>(kShortestRun, CeilDiv(part.n_out, 2 * part.workers));
     } else {
-      t.n_tile = kTileProducts / std::max<int64_t>(1, part.k * t.m_tile);
+      const int64_t share = part.k * part.n_out * m / (4 * part.workers);
+      t.n_tile = std::clamp(share, kLeastTileProducts, kMostTileProducts) / std::max<int64_t>(1, part.k * t.m_tile);
+      // Of little work two tiles a worker, however small they are.
+      t.n_tile = std::min(t.n_tile, CeilDiv(part.n_out, CeilDiv(2 * part.workers, CeilDiv(m, t.m_tile))));
     }
     t.n_tile = std::max(unit, CeilDiv(t.n_tile, unit) * unit);
     t.n_tiles = CeilDiv(part.n_out, t.n_tile);

@@ -7,7 +7,6 @@
 
 #include "kernels/cpu/kernel_table.h"
 #include "kernels/cpu/linear.h"
-#include "kernels/cpu/quantized_rows.h"
 
 // One core. Matrix-vector: weights larger than the caches stream from memory; GB/s of weights. Matrix-matrix: 512 rows
 // of x; GOPS (a multiply-add is 2). Random codes, scales of 1e-3: the values do not matter, the bits of each field do.
@@ -15,9 +14,11 @@ namespace concord::kernels {
 namespace {
 
 constexpr int64_t kK = 2048;
+constexpr int64_t kTileRows = 512;  // of W: as a backend cuts it
 
 struct Operands {
-  Operands(const packing::Packing& p, bool int8, int64_t n_rows, int64_t m_rows) : packing(p), n(n_rows), m(m_rows) {
+  Operands(const packing::Packing& p, const LinearKernel& kernel, int64_t n_rows, int64_t m_rows)
+      : packing(p), n(n_rows), m(m_rows) {
     std::mt19937_64 rng(1);
     weights.resize(static_cast<size_t>(n * p.Bytes(kK)));
     // Bytes below 0x1c never make a half or a float that is infinite or NaN.
@@ -25,11 +26,14 @@ struct Operands {
       const uint64_t bits = rng() & 0x1b1b1b1b1b1b1b1bu;
       std::memcpy(weights.data() + i, &bits, 8);
     }
+    // Where a byte is all or most of an exponent, small ones would make every sum a subnormal number.
+    for (size_t i = 0; std::strcmp(p.name, "mxfp4") == 0 && i < weights.size(); i += 17) weights[i] = 120;
+    for (size_t i = 1; std::strcmp(p.name, "bf16") == 0 && i < weights.size(); i += 2) weights[i] = 0x3c;
     std::vector<float> f(static_cast<size_t>(m * kK));
     for (float& v : f) v = static_cast<float>(static_cast<int64_t>(rng())) * 1e-19f;
-    if (int8) {
-      x.resize(static_cast<size_t>(m * QuantizedRowBytes(kK)));
-      Kernels().quantize_rows(f.data(), kK, m, kK, x.data());
+    if (kernel.make_rows != nullptr) {
+      x.resize(static_cast<size_t>(m * kernel.x_row_bytes(kK)));
+      kernel.make_rows(f.data(), kK, m, kK, x.data());
     } else {
       x.resize(f.size() * 4);
       std::memcpy(x.data(), f.data(), x.size());
@@ -41,7 +45,7 @@ struct Operands {
     tile.n_end = n;
     tile.k = kK;
     tile.x = x.data();
-    tile.x_stride_bytes = int8 ? QuantizedRowBytes(kK) : kK * 4;
+    tile.x_stride_bytes = kernel.make_rows != nullptr ? kernel.x_row_bytes(kK) : kK * 4;
     tile.m_end = m;
     tile.y = y.data();
     tile.y_stride = n;
@@ -55,15 +59,15 @@ struct Operands {
 
 void RunLinear(benchmark::State& state, const LinearKernel* kernel, const packing::Packing* packing, int64_t n,
                int64_t m) {
-  Operands operands(*packing, std::strcmp(kernel->arithmetic, "int8/32") == 0, n, m);
+  Operands operands(*packing, *kernel, n, m);
   std::vector<uint8_t> scratch(static_cast<size_t>(kernel->scratch_bytes(kK, m)) + 64);
   operands.tile.scratch = scratch.data() + (64 - reinterpret_cast<uintptr_t>(scratch.data()) % 64);
   for (auto _ : state) {
     // Tiles as a backend cuts them, so that the pass over the end of a tile is counted too.
-    for (int64_t begin = 0; begin < n; begin += 256) {
+    for (int64_t begin = 0; begin < n; begin += kTileRows) {
       LinearTile tile = operands.tile;
       tile.n_begin = begin;
-      tile.n_end = std::min(n, begin + 256);
+      tile.n_end = std::min(n, begin + kTileRows);
       kernel->run(tile);
     }
     benchmark::ClobberMemory();
@@ -82,7 +86,7 @@ void Register() {
     const packing::Packing* packing = packing::Find(kernel->packing);
     if (packing == nullptr) continue;
     const std::string name = std::string(kernel->packing) + "/" + kernel->arithmetic;
-    const int64_t stream = (100 << 20) / packing->Bytes(kK) / 256 * 256;
+    const int64_t stream = (100 << 20) / packing->Bytes(kK) / kTileRows * kTileRows;
     for (int64_t m : {1, 2, 4, 8, 512}) {
       const int64_t n = m == 512 ? 512 : stream;
       benchmark::RegisterBenchmark(("linear/" + name + "/rows:" + std::to_string(m)).c_str(), [=](benchmark::State& s) {

@@ -5,7 +5,7 @@
 #include "kernels/cpu/linear.h"
 #include "kernels/cpu/quantized_rows.h"
 #if defined(__AVX512VNNI__)
-#include "kernels/cpu/impl/panel_avx512.h"
+#include "kernels/cpu/impl/decode_superblocks_avx512.h"
 #endif
 
 // linear, arithmetic "int8/32": panels of W are decoded into L1 and multiplied with all rows of x of the tile; one row
@@ -30,12 +30,11 @@ struct Int8Scratch {
 template <typename F>
 CONCORD_INLINE void DecodePanel(const uint8_t* const* rows, int64_t first, int64_t count, Panel* panel) {
 #if defined(__AVX512VNNI__)
-  if constexpr (kHasFastDecode<F>) {
-    PanelSink sink{panel};
-    return DecodeTo(F{}, rows, first, count, &sink);
-  }
-#endif
+  PanelSink sink{panel};
+  DecodeTo(F{}, rows, first, count, &sink);
+#else
   DecodePanelByBlocks<F>(rows, first, count, panel);
+#endif
 }
 
 struct TokenRow {
@@ -174,16 +173,14 @@ CONCORD_INLINE void PassChunk(const LinearTile& tile, const uint8_t* const* rows
                               int64_t m1, int64_t k0, Int8Scratch* scratch) {
   const int64_t chunk = Min(kChunk, tile.k - k0);
 #if defined(__AVX512VNNI__)
-  if constexpr (kHasFastDecode<F>) {
-    if (m1 - m0 == 1 && chunk == kChunk) {
-      const TokenRow x = RowAt<F>(tile, m0, k0);
-      for (int64_t p = 0; p < panels; ++p) {
-        PrefetchNext<F>(tile, rows + p * kPanelRows, k0, chunk);
-        MultiplyOneToken<F>(x, rows + p * kPanelRows, k0 / F::kBlockElems, k0 == 0, scratch->panels,
-                            scratch->sums + p * kPanelRows);
-      }
-      return;
+  if (m1 - m0 == 1 && chunk == kChunk) {
+    const TokenRow x = RowAt<F>(tile, m0, k0);
+    for (int64_t p = 0; p < panels; ++p) {
+      PrefetchNext<F>(tile, rows + p * kPanelRows, k0, chunk);
+      MultiplyOneToken<F>(x, rows + p * kPanelRows, k0 / F::kBlockElems, k0 == 0, scratch->panels,
+                          scratch->sums + p * kPanelRows);
     }
+    return;
   }
 #endif
   for (int64_t p = 0; p < panels; ++p) {

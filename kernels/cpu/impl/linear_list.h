@@ -2,32 +2,50 @@
 
 #include "kernels/cpu/impl/linear_f32.h"
 #include "kernels/cpu/impl/linear_int8.h"
+#include "kernels/cpu/impl/quantize.h"
+#if defined(__AMX_INT8__)
+#include "kernels/cpu/impl/linear_amx.h"
+#include "kernels/cpu/impl/linear_bf16.h"
+#endif
 
 // The variants of `linear`, one line each; tests and benchmarks read this list too.
 namespace concord::kernels::CONCORD_ISA_NAMESPACE {
 
 static int64_t NoScratch(int64_t, int64_t) { return 64; }
 static int64_t RowsScratch(int64_t k, int64_t) { return 8 * k * 4 + 64; }
+
+#if defined(__AMX_INT8__)
+template <typename F>
+constexpr auto kRunInt8 = RunInt8Amx<F>;
+static int64_t PanelScratch(int64_t k, int64_t m) { return Max(Int8ScratchBytes(m), AmxScratchBytes(k, m)); }
+#else
+template <typename F>
+constexpr auto kRunInt8 = RunInt8<F>;
 static int64_t PanelScratch(int64_t, int64_t m) { return Int8ScratchBytes(m); }
+#endif
 
 constexpr LinearKernel kLinearKernels[] = {
-    {"f32", "f32", 8, 1, NoScratch, RunF32},
-    {"f16", "f32", 8, 1, RowsScratch, RunHalf<WeightsF16>},
-    {"bf16", "f32", 8, 1, RowsScratch, RunHalf<WeightsBf16>},
-    {"*", "f32", 8, 1, RowsScratch, RunAny},
-    {"iq4_nl", "int8/32", kPassRows, 32, PanelScratch, RunInt8<FormatIq4Nl>},
-    {"iq4_xs", "int8/32", kPassRows, 256, PanelScratch, RunInt8<FormatIq4Xs>},
-    {"mxfp4", "int8/32", kPassRows, 32, PanelScratch, RunInt8<FormatMxfp4>},
-    {"q2_k", "int8/32", kPassRows, 256, PanelScratch, RunInt8<FormatQ2K>},
-    {"q3_k", "int8/32", kPassRows, 256, PanelScratch, RunInt8<FormatQ3K>},
-    {"q4_0", "int8/32", kPassRows, 32, PanelScratch, RunInt8<FormatQ4_0>},
-    {"q4_1", "int8/32", kPassRows, 32, PanelScratch, RunInt8<FormatQ4_1>},
-    {"q4_k", "int8/32", kPassRows, 256, PanelScratch, RunInt8<FormatQ4K>},
-    {"q5_0", "int8/32", kPassRows, 32, PanelScratch, RunInt8<FormatQ5_0>},
-    {"q5_1", "int8/32", kPassRows, 32, PanelScratch, RunInt8<FormatQ5_1>},
-    {"q5_k", "int8/32", kPassRows, 256, PanelScratch, RunInt8<FormatQ5K>},
-    {"q6_k", "int8/32", kPassRows, 256, PanelScratch, RunInt8<FormatQ6K>},
-    {"q8_0", "int8/32", kPassRows, 32, PanelScratch, RunInt8<FormatQ8_0>},
+    {"f32", "f32", 8, 1, NoScratch, RunF32, nullptr, nullptr},
+    {"f16", "f32", 8, 1, RowsScratch, RunHalf<WeightsF16>, nullptr, nullptr},
+    {"bf16", "f32", 8, 1, RowsScratch, RunHalf<WeightsBf16>, nullptr, nullptr},
+#if defined(__AMX_BF16__)
+    {"f16", "f16", kPassRows, 32, HalfScratchBytes, RunHalfTiles<true>, SplitRows, SplitRowBytes},
+    {"bf16", "bf16", kPassRows, 32, HalfScratchBytes, RunHalfTiles<false>, SplitRows, SplitRowBytes},
+#endif
+    {"*", "f32", 8, 1, RowsScratch, RunAny, nullptr, nullptr},
+    {"iq4_nl", "int8/32", kPassRows, 32, PanelScratch, kRunInt8<FormatIq4Nl>, QuantizeRows, QuantizedRowBytes},
+    {"iq4_xs", "int8/32", kPassRows, 256, PanelScratch, kRunInt8<FormatIq4Xs>, QuantizeRows, QuantizedRowBytes},
+    {"mxfp4", "int8/32", kPassRows, 32, PanelScratch, kRunInt8<FormatMxfp4>, QuantizeRows, QuantizedRowBytes},
+    {"q2_k", "int8/32", kPassRows, 256, PanelScratch, kRunInt8<FormatQ2K>, QuantizeRows, QuantizedRowBytes},
+    {"q3_k", "int8/32", kPassRows, 256, PanelScratch, kRunInt8<FormatQ3K>, QuantizeRows, QuantizedRowBytes},
+    {"q4_0", "int8/32", kPassRows, 32, PanelScratch, kRunInt8<FormatQ4_0>, QuantizeRows, QuantizedRowBytes},
+    {"q4_1", "int8/32", kPassRows, 32, PanelScratch, kRunInt8<FormatQ4_1>, QuantizeRows, QuantizedRowBytes},
+    {"q4_k", "int8/32", kPassRows, 256, PanelScratch, kRunInt8<FormatQ4K>, QuantizeRows, QuantizedRowBytes},
+    {"q5_0", "int8/32", kPassRows, 32, PanelScratch, kRunInt8<FormatQ5_0>, QuantizeRows, QuantizedRowBytes},
+    {"q5_1", "int8/32", kPassRows, 32, PanelScratch, kRunInt8<FormatQ5_1>, QuantizeRows, QuantizedRowBytes},
+    {"q5_k", "int8/32", kPassRows, 256, PanelScratch, kRunInt8<FormatQ5K>, QuantizeRows, QuantizedRowBytes},
+    {"q6_k", "int8/32", kPassRows, 256, PanelScratch, kRunInt8<FormatQ6K>, QuantizeRows, QuantizedRowBytes},
+    {"q8_0", "int8/32", kPassRows, 32, PanelScratch, kRunInt8<FormatQ8_0>, QuantizeRows, QuantizedRowBytes},
 };
 
 }  // namespace concord::kernels::CONCORD_ISA_NAMESPACE

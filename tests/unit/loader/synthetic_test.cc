@@ -21,8 +21,11 @@ std::vector<float> Decode(const Tensor& tensor) {
   return values;
 }
 
+constexpr const char* kTypes[] = {"bf16", "f16",  "f32",    "iq4_nl", "iq4_xs", "mxfp4", "q2_k", "q3_k", "q4_0",
+                                  "q4_1", "q4_k", "q4_k_m", "q5_0",   "q5_1",   "q5_k",  "q6_k", "q8_0"};
+
 TEST(Synthetic, WeightsOfEveryTypeAreRandomAndOfTheRightSize) {
-  for (const char* type : {"f32", "f16", "bf16", "q4_0", "q8_0", "q4_k", "q6_k", "q4_k_m"}) {
+  for (const char* type : kTypes) {
     const auto source = Open(std::string("synthetic:tiny:") + type);
     ASSERT_TRUE(source.ok()) << source.status();
     EXPECT_EQ((*source)->format(), Format::kSynthetic);
@@ -80,7 +83,7 @@ TEST(Synthetic, SettingsAndVocabulary) {
 
 TEST(Synthetic, EveryShapeCanBePlannedInEveryType) {
   for (const SyntheticShape& shape : kSyntheticShapes) {
-    for (const char* type : {"f32", "f16", "bf16", "q4_0", "q8_0", "q4_k", "q6_k", "q4_k_m"}) {
+    for (const char* type : kTypes) {
       const auto tensors = PlanSyntheticTensors(shape, type);
       ASSERT_TRUE(tensors.ok()) << tensors.status();
       GgufWriter writer;

@@ -1,0 +1,155 @@
+#pragma once
+
+#include "kernels/cpu/impl/panel_avx512.h"
+
+// Formats of 32 elements a block.
+namespace concord::kernels::CONCORD_ISA_NAMESPACE {
+
+constexpr int64_t kBlocks32 = kChunk / 32;
+
+// One scale a block from halves that were gathered before.
+CONCORD_INLINE void PutScales(const uint16_t (*halves)[kPanelRows], int64_t count, Panel* panel) {
+  for (int64_t b = 0; b < count; ++b) _mm512_store_ps(panel->scale[b], HalvesToFloat(halves[b]));
+}
+// One scale and one minimum a block: the halves of a dword.
+CONCORD_INLINE void PutScalesAndMins(const uint32_t (*pairs)[kPanelRows], int64_t count, Panel* panel) {
+  for (int64_t b = 0; b < count; ++b) {
+    const __m512i pair = _mm512_loadu_si512(pairs[b]);
+    _mm512_store_ps(panel->scale[b], LowHalves(pair));
+    _mm512_store_ps(panel->neg_min[b], HighHalves(pair));
+  }
+}
+
+// 16 bytes of nibbles: the low ones are elements 0..15, the high ones 16..31.
+template <typename Sink>
+CONCORD_INLINE void PutNibbles(const uint8_t* const* rows, int64_t at, int64_t block, Sink* sink) {
+  const Dwords4 q = LoadColumns(rows, at);
+  CONCORD_UNROLL for (int i = 0; i < 4; ++i) {
+    sink->Put(block * 8 + i, LowNibbles(q.v[i]));
+    sink->Put(block * 8 + 4 + i, HighNibbles(q.v[i]));
+  }
+}
+
+template <typename Sink>
+CONCORD_INLINE void DecodeTo(FormatQ8_0, const uint8_t* const* rows, int64_t first, int64_t count, Sink* sink) {
+  uint16_t halves[kBlocks32][kPanelRows];
+  Gather(rows, first * FormatQ8_0::kBlockBytes, FormatQ8_0::kBlockBytes, count, halves);
+  CONCORD_UNROLL for (int64_t b = 0; b < count; ++b) {
+    const int64_t at = (first + b) * FormatQ8_0::kBlockBytes + 2;
+    CONCORD_UNROLL for (int c = 0; c < 2; ++c) {
+      const Dwords4 q = LoadColumns(rows, at + 16 * c);
+      CONCORD_UNROLL for (int i = 0; i < 4; ++i) sink->Put(b * 8 + 4 * c + i, _mm512_xor_si512(q.v[i], Bytes512(0x80)));
+    }
+  }
+  PutScales(halves, count, sink->panel);
+}
+
+template <typename Sink>
+CONCORD_INLINE void DecodeTo(FormatQ4_0, const uint8_t* const* rows, int64_t first, int64_t count, Sink* sink) {
+  uint16_t halves[kBlocks32][kPanelRows];
+  Gather(rows, first * FormatQ4_0::kBlockBytes, FormatQ4_0::kBlockBytes, count, halves);
+  CONCORD_UNROLL for (int64_t b = 0; b < count; ++b) {
+    PutNibbles(rows, (first + b) * FormatQ4_0::kBlockBytes + 2, b, sink);
+  }
+  PutScales(halves, count, sink->panel);
+}
+
+template <typename Sink>
+CONCORD_INLINE void DecodeTo(FormatQ4_1, const uint8_t* const* rows, int64_t first, int64_t count, Sink* sink) {
+  uint32_t pairs[kBlocks32][kPanelRows];
+  Gather(rows, first * FormatQ4_1::kBlockBytes, FormatQ4_1::kBlockBytes, count, pairs);
+  CONCORD_UNROLL for (int64_t b = 0; b < count; ++b) {
+    PutNibbles(rows, (first + b) * FormatQ4_1::kBlockBytes + 4, b, sink);
+  }
+  PutScalesAndMins(pairs, count, sink->panel);
+}
+
+// Nibbles with fifth bits: bit e of the row's dword belongs to element e.
+template <typename Sink>
+CONCORD_INLINE void PutFiveBits(const uint8_t* const* rows, int64_t at, __m512i fifth, int64_t block, Sink* sink) {
+  const Dwords4 q = LoadColumns(rows, at);
+  const auto with_fifth = [&](__m512i v, int i) {  // dword i: bits 4i .. 4i + 3, which are in byte i / 2
+    const __m512i byte = _mm512_shuffle_epi8(
+        fifth, _mm512_add_epi8(_mm512_set4_epi32(0x0c0c0c0c, 0x08080808, 0x04040404, 0), Bytes512(i / 2)));
+    const __mmask64 set =
+        _mm512_test_epi8_mask(byte, _mm512_set1_epi32(i % 2 == 0 ? 0x08040201 : static_cast<int>(0x80402010u)));
+    return _mm512_mask_add_epi8(v, set, v, Bytes512(16));
+  };
+  CONCORD_UNROLL for (int i = 0; i < 4; ++i) {
+    sink->Put(block * 8 + i, with_fifth(LowNibbles(q.v[i]), i));
+    sink->Put(block * 8 + 4 + i, with_fifth(HighNibbles(q.v[i]), 4 + i));
+  }
+}
+
+template <typename Sink>
+CONCORD_INLINE void DecodeTo(FormatQ5_0, const uint8_t* const* rows, int64_t first, int64_t count, Sink* sink) {
+  uint16_t halves[kBlocks32][kPanelRows];
+  uint32_t fifth[kBlocks32][kPanelRows];
+  const int64_t begin = first * FormatQ5_0::kBlockBytes;
+  Gather(rows, begin, FormatQ5_0::kBlockBytes, count, halves);
+  Gather(rows, begin + 2, FormatQ5_0::kBlockBytes, count, fifth);
+  CONCORD_UNROLL for (int64_t b = 0; b < count; ++b) {
+    PutFiveBits(rows, begin + b * FormatQ5_0::kBlockBytes + 6, _mm512_loadu_si512(fifth[b]), b, sink);
+  }
+  PutScales(halves, count, sink->panel);
+}
+
+template <typename Sink>
+CONCORD_INLINE void DecodeTo(FormatQ5_1, const uint8_t* const* rows, int64_t first, int64_t count, Sink* sink) {
+  uint32_t pairs[kBlocks32][kPanelRows];
+  uint32_t fifth[kBlocks32][kPanelRows];
+  const int64_t begin = first * FormatQ5_1::kBlockBytes;
+  Gather(rows, begin, FormatQ5_1::kBlockBytes, count, pairs);
+  Gather(rows, begin + 4, FormatQ5_1::kBlockBytes, count, fifth);
+  CONCORD_UNROLL for (int64_t b = 0; b < count; ++b) {
+    PutFiveBits(rows, begin + b * FormatQ5_1::kBlockBytes + 8, _mm512_loadu_si512(fifth[b]), b, sink);
+  }
+  PutScalesAndMins(pairs, count, sink->panel);
+}
+
+// The values of 16 codes, 128 higher, for each 16 bytes of a register.
+CONCORD_INLINE __m512i TableOf(const int8_t* values) {
+  return _mm512_xor_si512(_mm512_broadcast_i32x4(_mm_loadu_si128(reinterpret_cast<const __m128i*>(values))),
+                          Bytes512(0x80));
+}
+
+template <typename Sink>
+CONCORD_INLINE void PutTable(const uint8_t* const* rows, int64_t at, __m512i table, int64_t block, Sink* sink) {
+  const Dwords4 q = LoadColumns(rows, at);
+  CONCORD_UNROLL for (int i = 0; i < 4; ++i) {
+    sink->Put(block * 8 + i, _mm512_shuffle_epi8(table, LowNibbles(q.v[i])));
+    sink->Put(block * 8 + 4 + i, _mm512_shuffle_epi8(table, HighNibbles(q.v[i])));
+  }
+}
+
+template <typename Sink>
+CONCORD_INLINE void DecodeTo(FormatIq4Nl, const uint8_t* const* rows, int64_t first, int64_t count, Sink* sink) {
+  uint16_t halves[kBlocks32][kPanelRows];
+  Gather(rows, first * FormatIq4Nl::kBlockBytes, FormatIq4Nl::kBlockBytes, count, halves);
+  const __m512i table = TableOf(kNonLinear4);
+  CONCORD_UNROLL for (int64_t b = 0; b < count; ++b) {
+    PutTable(rows, (first + b) * FormatIq4Nl::kBlockBytes + 2, table, b, sink);
+  }
+  PutScales(halves, count, sink->panel);
+}
+
+template <typename Sink>
+CONCORD_INLINE void DecodeTo(FormatMxfp4, const uint8_t* const* rows, int64_t first, int64_t count, Sink* sink) {
+  uint8_t exponents[kBlocks32][kPanelRows];
+  Gather(rows, first * FormatMxfp4::kBlockBytes, FormatMxfp4::kBlockBytes, count, exponents);
+  const __m512i table = TableOf(kFp4Twice);
+  CONCORD_UNROLL for (int64_t b = 0; b < count; ++b) {
+    PutTable(rows, (first + b) * FormatMxfp4::kBlockBytes + 1, table, b, sink);
+  }
+  for (int64_t b = 0; b < count; ++b) {  // as FormatMxfp4::Unpack says
+    const __m512i e = _mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(exponents[b])));
+    __m512i bits = _mm512_slli_epi32(_mm512_sub_epi32(e, _mm512_set1_epi32(1)), 23);
+    bits =
+        _mm512_mask_sllv_epi32(bits, _mm512_cmplt_epi32_mask(e, _mm512_set1_epi32(2)), _mm512_set1_epi32(0x200000), e);
+    bits =
+        _mm512_mask_mov_epi32(bits, _mm512_cmpeq_epi32_mask(e, _mm512_set1_epi32(255)), _mm512_set1_epi32(0x7fc00000));
+    _mm512_store_si512(sink->panel->scale[b], bits);
+  }
+}
+
+}  // namespace concord::kernels::CONCORD_ISA_NAMESPACE

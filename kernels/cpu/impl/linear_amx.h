@@ -1,0 +1,243 @@
+#pragma once
+
+#include "kernels/cpu/impl/linear_int8.h"
+#include "kernels/cpu/impl/tiles.h"
+
+// linear, arithmetic "int8/32", with the tile unit (AMX): the integer sum of one group for 16 rows of x by 16 of W is
+// one instruction, which leaves the sums of floats as the work. Panels are those of the vector code without offsets:
+// 4 bytes of k a lane are just what the unit wants of its second operand. The integer sums are exact and the sums of
+// floats are written in the same order, so the bits are the same too.
+//
+// A product of 16 x 16 x 32 takes the unit 16 cycles. Bringing its sums to the vector registers is 16 stores and 16
+// loads, and what follows 3 vector instructions a row of x (4 with a minimum), two a cycle: 24 to 32 cycles. So the
+// unit works on the next item while the vector side adds up this one, from two buffers that stay in L1.
+namespace concord::kernels::CONCORD_ISA_NAMESPACE {
+
+constexpr int64_t kTokenTile = 16;  // rows of x an instruction
+constexpr int64_t kSpanGroups = 8;  // groups an item: 8 KiB of integer sums, twice
+// Rows of W that one packed piece of x serves: their sums, 256 KiB for kPassTokens, stay in L2 beside the piece (192
+// KiB).
+constexpr int64_t kBlockPasses = 4;
+
+// 16 rows of x, one chunk of k.
+struct PackedTokens {
+  alignas(64) int8_t q[kTokenTile][kChunk];
+  alignas(64) float scale[kChunk / 32][kTokenTile];
+  alignas(64) float scaled_sum[kChunk / 16][kTokenTile];  // a group of W, of formats with a minimum
+};
+
+struct AmxScratch {
+  Panel panels[kPassPanels];
+  alignas(64) int32_t products[2][kSpanGroups][kTokenTile][kPanelRows];
+};
+
+template <typename F>
+CONCORD_INLINE void PackTokens(const LinearTile& tile, int64_t m, int64_t m_end, int64_t k0, PackedTokens* out) {
+  const int64_t chunk = Min(kChunk, tile.k - k0);
+  const uint8_t* rows[kTokenTile];  // past the end the last one again; those results are not written
+  for (int64_t t = 0; t < kTokenTile; ++t) {
+    const int64_t at = Min(m + t, m_end - 1), row = tile.x_rows == nullptr ? at : tile.x_rows[at];
+    rows[t] = static_cast<const uint8_t*>(tile.x) + row * tile.x_stride_bytes;
+  }
+  for (int64_t t = 0; t < Min(kTokenTile, m_end - m); ++t) {
+    for (int64_t i = 0; i < chunk; i += 32) __builtin_memcpy(out->q[t] + i, rows[t] + k0 + i, 32);
+  }
+  // Four groups a turn; what is read past the last one lies in the same record.
+  const auto transpose = [&](int64_t offset, int64_t groups, float(*to)[kTokenTile]) {
+    for (int64_t g = 0; g < groups; g += 4) {
+      const Dwords4 columns = LoadColumns(rows, offset + g * 4);
+      for (int64_t i = 0; i < Min(4, groups - g); ++i) _mm512_store_si512(to[g + i], columns.v[i]);
+    }
+  };
+  transpose(ScaleOffset(tile.k) + k0 / 32 * 4, chunk / 32, out->scale);
+  if (F::kHasMin) {
+    const int64_t sums = F::kGroup == 16 ? ScaledSum16Offset(tile.k) : ScaledSumOffset(tile.k);
+    transpose(sums + k0 / F::kGroup * 4, chunk / F::kGroup, out->scaled_sum);
+  }
+}
+
+// 16 rows of x by one panel, kSpanGroups groups from first_group on.
+struct AmxItem {
+  const PackedTokens* x;
+  const Panel* panel;
+  int64_t first_group;
+  float* sums;  // [kTokenTile] rows kPassRows apart
+};
+
+#define CONCORD_MULTIPLY_TILES(sum, a, b)   \
+  _tile_zero(sum);                          \
+  _tile_loadd(a, item.x->q[0] + k, kChunk); \
+  _tile_loadd(b, item.panel->q[k / 4], 64); \
+  _tile_dpbssd(sum, a, b)
+
+// Starts the sums of group g.
+template <typename P>
+CONCORD_INLINE void StartGroup(const AmxItem& item, int64_t g) {
+  const int64_t k = (item.first_group + g) * P::kGroup;
+  switch (g % 4) {
+    case 0:
+      CONCORD_MULTIPLY_TILES(0, 4, 6);
+      break;
+    case 1:
+      CONCORD_MULTIPLY_TILES(1, 5, 7);
+      break;
+    case 2:
+      CONCORD_MULTIPLY_TILES(2, 4, 6);
+      break;
+    default:
+      CONCORD_MULTIPLY_TILES(3, 5, 7);
+  }
+}
+#undef CONCORD_MULTIPLY_TILES
+
+CONCORD_INLINE void StoreGroup(int64_t g, int32_t (*products)[kPanelRows]) {
+  switch (g % 4) {
+    case 0:
+      _tile_stored(0, products, 64);
+      break;
+    case 1:
+      _tile_stored(1, products, 64);
+      break;
+    case 2:
+      _tile_stored(2, products, 64);
+      break;
+    default:
+      _tile_stored(3, products, 64);
+  }
+}
+
+template <typename P, int kTokens>
+CONCORD_INLINE void AddGroup(const AmxItem& item, int64_t g, const int32_t (*products)[kPanelRows], VecF* acc) {
+  const int64_t group = item.first_group + g;
+  const VecF w_scale = Load(item.panel->scale[group]);
+  const VecF neg_min = P::kHasMin ? Load(item.panel->neg_min[group]) : VecF{};
+  const float* const x_scale = item.x->scale[group * P::kGroup / 32];
+  const float* const x_sum = item.x->scaled_sum[group];
+  CONCORD_UNROLL for (int t = 0; t < kTokens; ++t) {
+    acc[t] = Fma(ToFloat(LoadAs<VecI>(products[t])), w_scale * Set(x_scale[t]), acc[t]);
+    if (P::kHasMin) acc[t] = Fma(neg_min, Set(x_sum[t]), acc[t]);
+  }
+}
+
+// All rows of x, packed, by up to two panels: one chunk of k of one pass. A product takes 52 cycles from start to end,
+// so it is started kAhead groups before its sums are stored, and stored an item before they are added.
+template <typename P, int kTokens>
+static void MultiplyPacked(const PackedTokens* x, int64_t token_tiles, int64_t panels, int64_t chunk, bool first,
+                           AmxScratch* scratch, float* sums) {
+  constexpr int kAhead = 2;
+  const int64_t groups = Min(kSpanGroups, chunk / P::kGroup);  // products of more than there are, in the last chunk,
+  const int64_t spans = chunk / P::kGroup / groups;            // are of leftover bytes and are not added
+  const int64_t items = token_tiles * panels * spans;
+  const auto item_at = [&](int64_t i) {  // past the end the last one again: the price of a simple loop
+    i = Min(i, items - 1);
+    const int64_t span = i % spans, panel = i / spans % panels, t = i / spans / panels;
+    return AmxItem{x + t, scratch->panels + panel, span * kSpanGroups,
+                   sums + t * kTokenTile * kPassRows + panel * kPanelRows};
+  };
+  AmxItem item = item_at(0), next = item_at(1);
+  CONCORD_UNROLL for (int g = 0; g < kSpanGroups; ++g) {
+    StartGroup<P>(item, g);
+    StoreGroup(g, scratch->products[0][g]);
+  }
+  CONCORD_UNROLL for (int g = 0; g < kAhead; ++g) StartGroup<P>(next, g);
+  for (int64_t i = 0; i < items; ++i) {
+    const AmxItem after_next = item_at(i + 2);
+    VecF acc[kTokens];
+    CONCORD_UNROLL for (int t = 0; t < kTokens; ++t) {
+      acc[t] = first && item.first_group == 0 ? VecF{} : Load(item.sums + t * kPassRows);
+    }
+    CONCORD_UNROLL for (int g = 0; g < kSpanGroups; ++g) {
+      StoreGroup(g, scratch->products[(i + 1) % 2][g]);
+      StartGroup<P>(g + kAhead < kSpanGroups ? next : after_next, (g + kAhead) % kSpanGroups);
+      if (g < groups) AddGroup<P, kTokens>(item, g, scratch->products[i % 2][g], acc);
+    }
+    CONCORD_UNROLL for (int t = 0; t < kTokens; ++t) Store(item.sums + t * kPassRows, acc[t]);
+    item = next;
+    next = after_next;
+  }
+}
+
+struct AmxBuffers {
+  AmxScratch* scratch;
+  PackedTokens* x;  // token tiles of one chunk, or all chunks of one token tile
+  float* sums;      // [kBlockPasses][token tiles * 16][kPassRows]
+};
+
+CONCORD_INLINE int64_t PackedPieces(int64_t k, int64_t m) {
+  const int64_t token_tiles = (Min(m, kPassTokens) + kTokenTile - 1) / kTokenTile;
+  return token_tiles == 1 ? (k + kChunk - 1) / kChunk : token_tiles;
+}
+
+CONCORD_INLINE int64_t AmxScratchBytes(int64_t k, int64_t m) {
+  const int64_t token_tiles = (Min(m, kPassTokens) + kTokenTile - 1) / kTokenTile;
+  return static_cast<int64_t>(sizeof(AmxScratch)) + PackedPieces(k, m) * static_cast<int64_t>(sizeof(PackedTokens)) +
+         kBlockPasses * token_tiles * kTokenTile * kPassRows * 4;
+}
+
+template <typename F>
+CONCORD_INLINE void AmxPass(const LinearTile& tile, int64_t n0, int64_t m0, int64_t m1, int64_t k0,
+                            const PackedTokens* x, AmxScratch* scratch, float* sums) {
+  const int64_t chunk = Min(kChunk, tile.k - k0);
+  const int64_t panels = tile.n_end - n0 > kPanelRows ? kPassPanels : 1;
+  const auto* weights = static_cast<const uint8_t*>(tile.weights);
+  for (int64_t p = 0; p < panels; ++p) {
+    const uint8_t* rows[kPanelRows];
+    for (int64_t r = 0; r < kPanelRows; ++r) {
+      rows[r] = weights + Min(n0 + p * kPanelRows + r, tile.n_end - 1) * tile.row_stride_bytes;
+    }
+    PrefetchNext<F>(tile, rows, k0, chunk);
+    SignedPanelSink<F::kOffsetShift> sink{&scratch->panels[p]};
+    DecodeTo(F{}, rows, k0 / F::kBlockElems, chunk / F::kBlockElems, &sink);
+  }
+  OperandsWritten();
+  using P = KindOf<F>;
+  const int64_t m = m1 - m0, token_tiles = (m + kTokenTile - 1) / kTokenTile;
+  const auto multiply = m <= 4 ? MultiplyPacked<P, 4> : m <= 8 ? MultiplyPacked<P, 8> : MultiplyPacked<P, 16>;
+  multiply(x, token_tiles, panels, chunk, k0 == 0, scratch, sums);
+}
+
+// Rows [m0, m1) of x, more than one. x is packed a chunk at a time for kBlockPasses * kPassRows rows of W; a single
+// tile of rows is packed whole beforehand, and W streams past it a pass at a time.
+template <typename F>
+static void RunInt8Tiles(const LinearTile& tile, int64_t m0, int64_t m1, const AmxBuffers& buffers) {
+  const int64_t token_tiles = (m1 - m0 + kTokenTile - 1) / kTokenTile;
+  const bool single = token_tiles == 1;
+  const int64_t rows = Min(m1 - m0, kTokenTile);
+  ConfigureTiles({rows, 64}, {rows, F::kGroup}, {F::kGroup / 4, 64});
+  if (single) {
+    for (int64_t k0 = 0; k0 < tile.k; k0 += kChunk) PackTokens<F>(tile, m0, m1, k0, buffers.x + k0 / kChunk);
+  }
+  const int64_t pass_sums = token_tiles * kTokenTile * kPassRows;
+  const int64_t block = single ? kPassRows : kBlockPasses * kPassRows;
+  for (int64_t n0 = tile.n_begin; n0 < tile.n_end; n0 += block) {
+    const int64_t n1 = Min(n0 + block, tile.n_end);
+    for (int64_t k0 = 0; k0 < tile.k; k0 += kChunk) {
+      for (int64_t t = 0; t < token_tiles && !single; ++t) {
+        PackTokens<F>(tile, m0 + t * kTokenTile, m1, k0, buffers.x + t);
+      }
+      const PackedTokens* const x = buffers.x + (single ? k0 / kChunk : 0);
+      for (int64_t n = n0; n < n1; n += kPassRows) {
+        AmxPass<F>(tile, n, m0, m1, k0, x, buffers.scratch, buffers.sums + (n - n0) / kPassRows * pass_sums);
+      }
+    }
+    for (int64_t n = n0; n < n1; n += kPassRows) {
+      WriteSums(tile, n, m0, m1, buffers.sums + (n - n0) / kPassRows * pass_sums);
+    }
+  }
+  _tile_release();
+}
+
+template <typename F>
+static void RunInt8Amx(const LinearTile& tile) {
+  if (tile.m_end - tile.m_begin == 1) return RunInt8<F>(tile);
+  auto* at = static_cast<char*>(tile.scratch);
+  AmxBuffers buffers;
+  buffers.scratch = reinterpret_cast<AmxScratch*>(at);
+  buffers.x = reinterpret_cast<PackedTokens*>(at + sizeof(AmxScratch));
+  buffers.sums = reinterpret_cast<float*>(buffers.x + PackedPieces(tile.k, tile.m_end - tile.m_begin));
+  for (int64_t m0 = tile.m_begin; m0 < tile.m_end; m0 += kPassTokens) {
+    RunInt8Tiles<F>(tile, m0, Min(m0 + kPassTokens, tile.m_end), buffers);
+  }
+}
+
+}  // namespace concord::kernels::CONCORD_ISA_NAMESPACE
