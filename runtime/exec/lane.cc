@@ -80,19 +80,23 @@ absl::Status Lane::ToHost(const hal::StagedBuffer& buffer, uint64_t bytes) {
   return FromDevice(buffer.ToHost(bytes, after, copy_queue(), &copies()));
 }
 
-absl::Status Lane::Copy(hal::CopyArgs args) {
+template <typename Args>
+absl::Status Lane::Beside(Args args, absl::Status (hal::Device::*call)(const Args&) const) {
   const concord_point before = copies().last(), done = copies().next();
   args.waits = {&before, 1}, args.signals = {&done, 1};
   args.queue_index = copy_queue();
-  absl::Status status = device_->Copy(args);
+  absl::Status status = (*device_.*call)(args);
   if (absl::IsResourceExhausted(status)) {  // the queue is full, of our copies more likely than of steps
     CONCORD_RETURN_IF_ERROR(FromDevice(copies().Wait()));
-    status = device_->Copy(args);
+    status = (*device_.*call)(args);
   }
   CONCORD_RETURN_IF_ERROR(FromDevice(status));
   copies().Advance();
   return absl::OkStatus();
 }
+
+template absl::Status Lane::Beside(hal::CopyArgs, absl::Status (hal::Device::*)(const hal::CopyArgs&) const);
+template absl::Status Lane::Beside(hal::StateArgs, absl::Status (hal::Device::*)(const hal::StateArgs&) const);
 
 absl::Status Lane::Wait(const Moment& moment) const {
   absl::Status status = compute_.Wait(moment.compute);

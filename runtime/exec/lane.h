@@ -33,7 +33,9 @@ class Lane {
   absl::Status ToHost(const hal::StagedBuffer& buffer, uint64_t bytes);
 
   // A copy beside the work, after the copies before it. Ranges lie within the buffers.
-  absl::Status Copy(hal::CopyArgs args);
+  absl::Status Copy(const hal::CopyArgs& args) { return Beside(args, &hal::Device::Copy); }
+  absl::Status ExportState(const hal::StateArgs& args) { return Beside(args, &hal::Device::ExportState); }
+  absl::Status ImportState(const hal::StateArgs& args) { return Beside(args, &hal::Device::ImportState); }
 
   // A moment in this lane's work: everything that was put in before Now().
   struct Moment {
@@ -50,6 +52,8 @@ class Lane {
  private:
   explicit Lane(std::shared_ptr<hal::Device> device) : device_(std::move(device)) {}
   absl::Status MakeChains();
+  template <typename Args>
+  absl::Status Beside(Args args, absl::Status (hal::Device::*call)(const Args&) const);
   hal::Chain& copies() { return copies_ ? *copies_ : compute_; }
   uint32_t copy_queue() const { return copies_ ? 1 : 0; }
 
