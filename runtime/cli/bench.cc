@@ -141,7 +141,7 @@ class Bench : public Command {
       while (stream.Next().has_value()) {
         if (InterruptScope::interrupted()) return Interrupted();
       }
-      if (!stream.status().ok()) return ModelError(stream.status());
+      if (!stream.status().ok()) return RunError(stream.status());
       const Result result = stream.result();
       seconds.first = std::max(seconds.first, result.prefill_seconds);
       seconds.second = std::max(seconds.second, result.decode_seconds);

@@ -150,7 +150,7 @@ class Generate : public Command {
     }
     if (!stream->status().ok()) {
       if (!console.json) (void)console.Print("\n");  // the message begins a line
-      return ModelError(stream->status());
+      return RunError(stream->status());
     }
     answer.result = stream->result();
     return answer;

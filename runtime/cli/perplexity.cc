@@ -104,9 +104,9 @@ class Perplexity : public Command {
         return !InterruptScope::interrupted();
       });
       if (InterruptScope::interrupted()) return Interrupted();
-      if (!status.ok()) return ModelError(status);
+      if (!status.ok()) return RunError(status);
       if (!std::isfinite(tally->sum))
-        return ModelError(absl::DataLossError("the model gives logits that are not finite"));
+        return ModelError(absl::InvalidArgumentError("the model gives logits that are not finite"));
       scored = end;
       console.Progress("perplexity", static_cast<double>(scored), static_cast<double>(count),
                        absl::StrFormat("%.4f", tally->perplexity()));

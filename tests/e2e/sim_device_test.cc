@@ -55,6 +55,26 @@ TEST_F(SimDevice, AreListed) {
   EXPECT_THAT(run.out, testing::AllOf(HasSubstr("simulated device"), HasSubstr("the second one")));
 }
 
+TEST_F(SimDevice, AnOwnLayoutHandsOver) {
+  const std::vector<std::string> args = {
+      "generate", Golden("qwen3/qwen3.gguf"), "-p", "the cat", "-n", "24", "--temperature", "0", "--compute", "exact"};
+  const auto with = [&](std::vector<std::string> more) {
+    more.insert(more.begin(), args.begin(), args.end());
+    return more;
+  };
+  const Outcome want = RunModel(with({"--device", "cpu"}));
+  Simulate("kv_layout=kv.token_major/1; devices=2");
+  for (const auto& [from, to] : {std::pair("sim:0", "cpu"), std::pair("cpu", "sim:0"), std::pair("sim:0", "sim:1")}) {
+    const Outcome got = OnSim(with({"--prefill-device", from, "--decode-device", to}));
+    EXPECT_EQ(got.exit_code, 0) << got.err;
+    EXPECT_EQ(got.out, want.out) << from << " to " << to;
+  }
+  Simulate("kv_layout=kv.token_major/1; devices=2; 1.corrupt_import=3");
+  const Outcome lost = OnSim(with({"--prefill-device", "sim:0", "--decode-device", "sim:1"}));
+  EXPECT_EQ(lost.exit_code, 5) << lost.err;
+  EXPECT_THAT(lost.err, HasSubstr("KV hand-over: layers.1.kv.k of tokens 0 to "));
+}
+
 TEST_F(SimDevice, AMistakeInTheirDescriptionIsSaid) {
   Simulate("bandwith=1");
   const Outcome run = OnSim({"generate", "-p", "a", "-n", "1", "--device", "sim:0"});
