@@ -51,6 +51,7 @@ class Bench : public Command {
     args.Value("--repeat", "N", &repeat_, "repetitions").AtLeast(1);
     args.Flag("--no-machine", &no_machine_, "do not measure the machine's limits");
     model_.Declare(args);
+    model_.DeclareCanary(args);
     model_.trace.Declare(args);
     report_.Declare(args);
     args.Example("run-model bench synthetic:llama-3.2-1b:q4_k_m", "a model of a real shape, no download");

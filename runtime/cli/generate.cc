@@ -71,6 +71,7 @@ class Generate : public Command {
     args.Flag("--no-bos", &no_bos_, "without the token that the model puts in front by itself");
     sampling_.Declare(args);
     model_.Declare(args);
+    model_.DeclareCanary(args);
     model_.trace.Declare(args);
     report_.Declare(args);
     args.Example("run-model", "the built-in model; on a terminal, a chat");

@@ -47,6 +47,7 @@ class Perplexity : public Command {
     args.Positional("FILE", &file_, "the text; -: standard input", true);
     args.Value("--stride", "TOKENS", &stride_, "how far a window moves; 0: half of --context").AtLeast(0);
     model_.Declare(args);
+    model_.DeclareCanary(args);
     model_.trace.Declare(args);
     args.Example("run-model perplexity model.gguf wiki.test.raw --context 512",
                  "how well it foretells a text; less is better");

@@ -20,17 +20,6 @@ ProgressFn ProgressOf(const LoadOptions& options) {
   return [report = options.on_progress](const Progress& p) { report({p.stage, p.done_bytes, p.total_bytes}); };
 }
 
-int64_t StateBytesPerToken(const graph::Module& module) {
-  int64_t bytes = 0;
-  for (const graph::StateGroup& group : module.state_groups) {
-    for (graph::ValueId id : group.states) {
-      const ops::TensorType& type = module.main.value(id).type;
-      bytes += type.dims[1].value * type.packing->Bytes(type.dims[3].value);
-    }
-  }
-  return bytes;
-}
-
 }  // namespace
 
 absl::StatusOr<std::shared_ptr<const LoadedModel>> LoadedModel::Load(const std::string& path,

@@ -40,7 +40,7 @@ bool HasSpeeds(const std::vector<graph::DeviceModel>& models) {
 absl::StatusOr<std::unique_ptr<Planner>> Planner::Make(const std::string& path, const LoadOptions& options,
                                                        const EngineOptions& engine) {
   if (!options.decode_device.empty()) {
-    return absl::UnimplementedError("a hand-over cannot be planned; plan each of its two devices");
+    return absl::UnimplementedError("a planner is for one side of a hand-over; PlanHandover is for both");
   }
   CONCORD_ASSIGN_OR_RETURN(auto source, OpenSource(path, {.no_weights = true}));
   CONCORD_ASSIGN_OR_RETURN(auto devices, OpenDevices(options));
