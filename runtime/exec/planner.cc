@@ -45,11 +45,12 @@ absl::StatusOr<std::unique_ptr<Planner>> Planner::Make(const std::string& path, 
   CONCORD_ASSIGN_OR_RETURN(auto source, OpenSource(path, {.no_weights = true}));
   CONCORD_ASSIGN_OR_RETURN(auto devices, OpenDevices(options));
   absl::StatusOr<std::vector<graph::DeviceModel>> measured = MeasuredModels(devices);
+  const std::string unmeasured(measured.status().message());
   auto models = measured.ok() ? *std::move(measured) : DescribedModels(devices);
   CONCORD_ASSIGN_OR_RETURN(auto planner,
                            Make(std::move(source), std::move(devices), std::move(models), options, engine));
   planner->path_ = path;
-  planner->unmeasured_ = std::string(measured.status().message());
+  planner->unmeasured_ = unmeasured;
   return planner;
 }
 
