@@ -245,6 +245,9 @@ class HostDevice : public Device, public TraceSource, private WorkExecutor {
       }
       case Work::Kind::kBarrier:
         return Ok();
+      case Work::Kind::kExportState:
+      case Work::Kind::kImportState:
+        break;  // ops over host memory have no layout of their own
     }
     return Error(CONCORD_INTERNAL, "unknown kind of work");
   }

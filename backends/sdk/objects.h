@@ -151,11 +151,19 @@ class Device {
   virtual Status Copy(const concord_copy_args& args) = 0;
   virtual Status Fill(const concord_fill_args& args) = 0;
   virtual Status Barrier(const concord_barrier_args& args) = 0;
+  // For a device whose kv_layout is its own. With QueueCalls: refuse here what cannot be converted, hand on the rest to
+  // the call of the same name, and have the executor move blocks when it meets Work::Kind::kExportState or
+  // kImportState.
+  virtual Status ExportState(const concord_state_args&) { return NoStateMoves(); }
+  virtual Status ImportState(const concord_state_args&) { return NoStateMoves(); }
   // Whether work is pending or running: the device cannot be closed then.
   virtual bool Busy() { return false; }
 
  private:
   friend struct internal::Table;
+  static Status NoStateMoves() {
+    return Error(CONCORD_UNIMPLEMENTED, "this device does not bring state from or into another layout");
+  }
   class Instance* instance_ = nullptr;
   std::atomic<int64_t> live_objects_{0};
 };

@@ -2,12 +2,13 @@
 
 #include "backends/sdk/arrays.h"
 #include "backends/sdk/objects.h"
+#include "backends/sdk/state_blocks.h"
 #include "backends/sdk/status.h"
 #include "backends/sdk/work.h"
 #include "concord/plugin.h"
 
-// The four queue calls of a device with one queue, checked and put into an InlineQueue or AsyncQueue. BufferClass is
-// the device's sdk::Buffer, with CheckRange(offset_bytes, size_bytes); PreparedClass its sdk::Prepared, with
+// The queue calls of a device with one queue, checked and put into an InlineQueue or AsyncQueue. BufferClass is the
+// device's sdk::Buffer, with CheckRange(offset_bytes, size_bytes); PreparedClass its sdk::Prepared, with
 // Check(const Work&).
 namespace concord::sdk {
 inline namespace v0 {
@@ -59,8 +60,28 @@ class QueueCalls {
     });
   }
 
+  // For a device with a layout of its own, whose executor then does the work: see Device::ExportState.
+  Status ExportState(const concord_state_args& args) { return MoveState(args, Work::Kind::kExportState); }
+  Status ImportState(const concord_state_args& args) { return MoveState(args, Work::Kind::kImportState); }
+
  private:
   static BufferClass* BufferOf(concord_buffer* handle) { return static_cast<BufferClass*>(ObjectOf(handle)); }
+
+  Status MoveState(const concord_state_args& args, Work::Kind kind) {
+    Result<StateBlocks> checked = StateBlocks::Of(args);
+    if (!checked.ok()) return checked.status();
+    const uint64_t bytes = (*checked).bytes;
+    if (args.n_blocks != 0 && (args.state == nullptr || args.rows == nullptr)) {
+      return Error(CONCORD_INVALID_ARGUMENT, "state to move without buffers");
+    }
+    return Push(args, [&](Work* work) {
+      work->kind = args.n_blocks == 0 ? Work::Kind::kBarrier : kind;
+      work->state = args;
+      if (args.n_blocks == 0) return Ok();
+      Status state = BufferOf(args.state)->CheckRange(args.state_offset_bytes, bytes);
+      return state.ok() ? BufferOf(args.rows)->CheckRange(args.rows_offset_bytes, bytes) : state;
+    });
+  }
 
   template <typename Args, typename Describe>
   Status Push(const Args& args, Describe describe) {

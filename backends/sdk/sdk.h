@@ -14,6 +14,7 @@
 #include "backends/sdk/op_table.h"
 #include "backends/sdk/queue_calls.h"
 #include "backends/sdk/range_allocator.h"
+#include "backends/sdk/state_blocks.h"
 #include "backends/sdk/status.h"
 #include "backends/sdk/timeline.h"
 #include "backends/sdk/trace.h"

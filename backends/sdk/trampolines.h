@@ -403,6 +403,8 @@ struct Table {
     api.queue_copy = &Queue<concord_copy_args, &Device::Copy>;
     api.queue_fill = &Queue<concord_fill_args, &Device::Fill>;
     api.queue_barrier = &Queue<concord_barrier_args, &Device::Barrier>;
+    api.queue_export_state = &Queue<concord_state_args, &Device::ExportState>;
+    api.queue_import_state = &Queue<concord_state_args, &Device::ImportState>;
     return api;
   }
 };

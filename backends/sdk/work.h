@@ -12,7 +12,7 @@ inline namespace v0 {
 
 // One queued piece of work. Recycled with its vectors' capacity: a steady stream of submissions allocates nothing.
 struct Work {
-  enum class Kind { kSubmit, kCopy, kFill, kBarrier };
+  enum class Kind { kSubmit, kCopy, kFill, kBarrier, kExportState, kImportState };
 
   Kind kind = Kind::kBarrier;
   Prepared* prepared = nullptr;
@@ -20,6 +20,7 @@ struct Work {
   std::vector<concord_binding> bindings;
   concord_copy_args copy{};
   concord_fill_args fill{};
+  concord_state_args state{};
   std::vector<concord_point> waits;
   std::vector<concord_point> signals;
 };

@@ -51,6 +51,7 @@ class Bench : public Command {
     args.Value("--repeat", "N", &repeat_, "repetitions").AtLeast(1);
     args.Flag("--no-machine", &no_machine_, "do not measure the machine's limits");
     model_.Declare(args);
+    model_.DeclareCanary(args);
     model_.trace.Declare(args);
     report_.Declare(args);
     args.Example("run-model bench synthetic:llama-3.2-1b:q4_k_m", "a model of a real shape, no download");
@@ -141,7 +142,7 @@ class Bench : public Command {
       while (stream.Next().has_value()) {
         if (InterruptScope::interrupted()) return Interrupted();
       }
-      if (!stream.status().ok()) return ModelError(stream.status());
+      if (!stream.status().ok()) return RunError(stream.status());
       const Result result = stream.result();
       seconds.first = std::max(seconds.first, result.prefill_seconds);
       seconds.second = std::max(seconds.second, result.decode_seconds);

@@ -73,6 +73,11 @@ absl::Status ModelError(const absl::Status& status) {
   }
 }
 
+absl::Status RunError(const absl::Status& status) {
+  if (status.ok() || HasCode(status)) return status;
+  return absl::IsDataLoss(status) ? With(status, ExitCode::kDevice) : ModelError(status);
+}
+
 absl::Status RequestError(const absl::Status& status) {
   if (status.ok() || HasCode(status)) return status;
   // No tokenizer is a fault of the file, not of the question.

@@ -25,6 +25,8 @@ absl::Status NobodyListens();  // so does this, as success: whoever read our out
 // The status of reading or running a model: what is wrong with the file has code 3; memory, devices, cancellation and
 // limits that the user chose (OutOfRange) keep theirs.
 absl::Status ModelError(const absl::Status& status);
+// The status of what ran: data that was lost on its way between devices (DataLoss) is theirs, the rest as ModelError.
+absl::Status RunError(const absl::Status& status);
 // The status of a request: what the engine refuses is what the user asked for.
 absl::Status RequestError(const absl::Status& status);
 

@@ -71,6 +71,7 @@ class Generate : public Command {
     args.Flag("--no-bos", &no_bos_, "without the token that the model puts in front by itself");
     sampling_.Declare(args);
     model_.Declare(args);
+    model_.DeclareCanary(args);
     model_.trace.Declare(args);
     report_.Declare(args);
     args.Example("run-model", "the built-in model; on a terminal, a chat");
@@ -150,7 +151,7 @@ class Generate : public Command {
     }
     if (!stream->status().ok()) {
       if (!console.json) (void)console.Print("\n");  // the message begins a line
-      return ModelError(stream->status());
+      return RunError(stream->status());
     }
     answer.result = stream->result();
     return answer;

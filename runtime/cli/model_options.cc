@@ -123,11 +123,14 @@ void ModelOptions::Declare(Arguments& args) {
   args.Value("--compute", "HOW", &compute,
              "exact: f32 activations; fast: int8 for quantised weights, and halves for f16 where a device has them")
       .OneOf({"exact", "fast"});
+  args.Value("--batch-tokens", "N", &batch_tokens, "tokens a step: long prompts go in pieces of this").AtLeast(1);
+}
+
+void ModelOptions::DeclareCanary(Arguments& args) {
   args.Value("--canary", "HOW", &canary,
              "whether other devices than the CPU first prove themselves on this model: strict and full stop at a wrong "
              "result, warn goes on, full takes its time")
       .OneOf({"off", "warn", "strict", "full"});
-  args.Value("--batch-tokens", "N", &batch_tokens, "tokens a step: long prompts go in pieces of this").AtLeast(1);
 }
 
 LoadOptions ModelOptions::ToLoadOptions() const {
@@ -203,9 +206,6 @@ absl::StatusOr<Model> LoadModel(const ModelOptions& options, Console& console, i
 
 absl::StatusOr<std::unique_ptr<exec::Planner>> MakePlanner(const ModelOptions& options, int64_t sequences,
                                                            Console& console) {
-  if (!options.prefill_device.empty() || !options.decode_device.empty()) {
-    return UsageError("a hand-over cannot be planned; plan each of its two devices with --device");
-  }
   if (!options.plugins.empty()) CONCORD_RETURN_IF_ERROR(FindDevices(options).status());
   const LoadOptions load = WithConsole(options, sequences, console);
   absl::StatusOr<std::unique_ptr<exec::Planner>> planner = exec::Planner::Make(options.model, load, *load.engine);

@@ -41,6 +41,7 @@ struct ModelOptions : DeviceOptions {
 
   void DeclareModel(Arguments& args, bool required);
   void Declare(Arguments& args);
+  void DeclareCanary(Arguments& args);  // of commands that load what they are given
   LoadOptions ToLoadOptions() const;
   // Engines for `sequences` requests at once, each with a full context.
   EngineOptions ToEngineOptions(int64_t sequences = 1) const;

@@ -47,6 +47,7 @@ class Perplexity : public Command {
     args.Positional("FILE", &file_, "the text; -: standard input", true);
     args.Value("--stride", "TOKENS", &stride_, "how far a window moves; 0: half of --context").AtLeast(0);
     model_.Declare(args);
+    model_.DeclareCanary(args);
     model_.trace.Declare(args);
     args.Example("run-model perplexity model.gguf wiki.test.raw --context 512",
                  "how well it foretells a text; less is better");
@@ -104,9 +105,9 @@ class Perplexity : public Command {
         return !InterruptScope::interrupted();
       });
       if (InterruptScope::interrupted()) return Interrupted();
-      if (!status.ok()) return ModelError(status);
+      if (!status.ok()) return RunError(status);
       if (!std::isfinite(tally->sum))
-        return ModelError(absl::DataLossError("the model gives logits that are not finite"));
+        return ModelError(absl::InvalidArgumentError("the model gives logits that are not finite"));
       scored = end;
       console.Progress("perplexity", static_cast<double>(scored), static_cast<double>(count),
                        absl::StrFormat("%.4f", tally->perplexity()));

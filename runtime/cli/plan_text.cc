@@ -249,4 +249,24 @@ absl::StatusOr<Json> PlanJson(const exec::Planner& planner, const Plan& plan, bo
       {"memory_plan", std::move(parts)}};
 }
 
+std::string HandoverText(const exec::HandoverPlan& plan) {
+  std::string out = absl::StrCat("hand-over of ", plan.tokens, " tokens: ", Text(plan.bytes_read), " are read, ",
+                                 Text(plan.bytes_written), " written and read back");
+  if (!plan.copies_predicted) {
+    out += "; its time was not predicted: the devices have not been measured\n";
+  } else {
+    absl::StrAppend(&out, ", ", Milliseconds(plan.seconds), " of copies beside what the host takes to convert\n");
+  }
+  return absl::StrCat(out, plan.fits ? "both sides fit together" : "both sides do not fit together: ", plan.lack, "\n");
+}
+
+Json HandoverJson(const exec::HandoverPlan& plan) {
+  return {{"tokens", plan.tokens},
+          {"bytes_read", plan.bytes_read},
+          {"bytes_written", plan.bytes_written},
+          {"copy_seconds", plan.copies_predicted ? Json(plan.seconds) : Json()},
+          {"fits", plan.fits},
+          {"lack", plan.lack}};
+}
+
 }  // namespace concord::cli

@@ -25,7 +25,7 @@ absl::StatusOr<std::unique_ptr<DecodeSide>> DecodeSide::Create(std::shared_ptr<c
   auto side = std::unique_ptr<DecodeSide>(new DecodeSide);
   side->model_ = model;
   side->prefill_ = std::move(callbacks);
-  CONCORD_ASSIGN_OR_RETURN(side->stage_, Stage::Create(model, c, /*prompts_only=*/false));
+  CONCORD_ASSIGN_OR_RETURN(side->stage_, Stage::Create(model, c, /*prompts_only=*/false, &prefill));
   CONCORD_ASSIGN_OR_RETURN(side->handover_,
                            KvHandover::Create(prefill, side->stage_->runner(), model->context_tokens()));
   side->prefill_.spend({.prepares = side->stage_->runner().prepares()});

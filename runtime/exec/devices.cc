@@ -76,6 +76,14 @@ absl::StatusOr<std::vector<std::shared_ptr<hal::Device>>> OpenDevices(const Load
   return devices;
 }
 
+LoadOptions DecodeOptions(LoadOptions options) {
+  if (!options.decode_kv_type.empty()) options.kv_type = options.decode_kv_type;
+  if (options.decode_kv_block_tokens != 0) options.kv_block_tokens = options.decode_kv_block_tokens;
+  options.prefill_device = options.decode_device = options.decode_kv_type = "";
+  options.decode_kv_block_tokens = 0;
+  return options;
+}
+
 bool HasChoice(Devices devices, const LoadOptions& options) { return devices.size() > 1 && options.place.empty(); }
 
 absl::StatusOr<Placed> PlaceOnDevices(const loader::ModelSource& source, const graph::Module& module, Devices devices,

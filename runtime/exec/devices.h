@@ -16,6 +16,9 @@ namespace concord::exec {
 // Unavailable for one that is not there or cannot be opened; InvalidArgument for a placement that does not parse.
 absl::StatusOr<std::vector<std::shared_ptr<hal::Device>>> OpenDevices(const LoadOptions& options);
 
+// Of options with a decode_device, those of the side that answers; the device itself is left out.
+LoadOptions DecodeOptions(LoadOptions options);
+
 struct Placed {
   CompiledParts compiled;
   std::vector<PlanAlternative> alternatives;  // where there was a choice

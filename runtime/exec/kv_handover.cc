@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_format.h"
 #include "runtime/exec/engine_thread.h"
+#include "runtime/exec/from_device.h"
 
 namespace concord::exec {
 namespace {
@@ -16,19 +17,22 @@ constexpr int64_t kWindowBytes = 4 << 20;
 // The target has as many again, into which blocks are read back.
 constexpr int kWindows = 2;
 
-constexpr char kLayout[] = "kv.paged/1";
-
 int64_t DivideUp(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
-absl::StatusOr<KvBlockShape> ShapeOf(const StepRunner& runner, const StepRunner::KvState& state) {
-  const hal::DeviceInfo& device = runner.model().devices()[state.device_index]->info();
-  const std::string& layout = device.kv_layout != kLayout ? device.kv_layout : state.type.layout;
-  if (layout != kLayout || state.type.rank() != 4) {
-    return absl::UnimplementedError(absl::StrCat(device.id, " keeps ", state.name, " as '", layout,
-                                                 "', which only it can read; hand-over wants ", kLayout,
+absl::StatusOr<KvBlockShape> ShapeOf(const StepRunner::KvState& state) {
+  if (state.type.layout != kNeutralLayout || state.type.rank() != 4) {
+    return absl::UnimplementedError(absl::StrCat("the model keeps ", state.name, " as '", state.type.layout,
+                                                 "'; hand-over wants ", kNeutralLayout,
                                                  ": run the model on one device"));
   }
   return KvBlockShape{state.type.packing, state.type.dims[1].value, state.type.dims[2].value, state.type.dims[3].value};
+}
+
+absl::Status CannotOpen(const absl::Status& status, const hal::DeviceInfo& device, const std::string& state) {
+  if (!absl::IsUnimplemented(status)) return FromDevice(status);
+  return absl::UnimplementedError(absl::StrCat(device.id, " keeps ", state, " as '", device.kv_layout,
+                                               "' and cannot hand it over (", status.message(),
+                                               "): run the model on one device"));
 }
 
 }  // namespace
@@ -48,8 +52,8 @@ absl::Status KvHandover::Match(const StepRunner& from, const StepRunner& to) {
         std::find_if(targets.begin(), targets.end(), [&](const auto& t) { return t.name == source.name; });
     if (target == targets.end()) return absl::InternalError(absl::StrCat("no ", source.name, " to hand over to"));
     State& state = states_.emplace_back(State{.name = source.name});
-    CONCORD_ASSIGN_OR_RETURN(state.from.shape, ShapeOf(from, source));
-    CONCORD_ASSIGN_OR_RETURN(state.to.shape, ShapeOf(to, *target));
+    CONCORD_ASSIGN_OR_RETURN(state.from.shape, ShapeOf(source));
+    CONCORD_ASSIGN_OR_RETURN(state.to.shape, ShapeOf(*target));
     bytes_per_token_ += state.to.shape.n_kv_heads * state.to.shape.row_bytes();
   }
   return absl::OkStatus();
@@ -89,8 +93,11 @@ absl::Status KvHandover::OpenPorts(const StepRunner& from, const StepRunner& to,
           std::find_if(states_.begin(), states_.end(), [&](const State& s) { return s.name == state.name; });
       Side& side = target ? it->to : it->from;
       side.port = by_device[state.device_index];
-      side.device = runner.model().devices()[state.device_index]->id();
-      CONCORD_ASSIGN_OR_RETURN(side.state, side.port->Open(*state.buffer, side.shape.bytes()));
+      const hal::DeviceInfo& device = runner.model().devices()[state.device_index]->info();
+      side.device = device.id;
+      absl::StatusOr<KvPort::State> opened = side.port->Open(*state.buffer, side.shape);
+      if (!opened.ok()) return CannotOpen(opened.status(), device, state.name);
+      side.state = *std::move(opened);
     }
   }
   return absl::OkStatus();

@@ -12,9 +12,10 @@
 
 namespace concord::exec {
 
-// Brings the keys and values of sequences from the memory of one runner into that of another, whose packing and blocks
-// may be other ones. It goes state by state (the keys of a layer, then its values), in pieces that fit staging memory:
-// while the host converts one piece, the next is copied off its device and the one before onto the other.
+// Brings the keys and values of sequences from the memory of one runner into that of another, whose packing, blocks and
+// layout may be other ones: devices with a layout of their own export and import it. It goes state by state (the keys
+// of a layer, then its values), in pieces that fit staging memory: while the host converts one piece, the next is
+// copied off its device and the one before onto the other.
 //
 // Every block has a checksum, over its rows as the target is to hold them: taken from what arrived from the source
 // where the packings are equal, else from what was made of that, and held against what is read back out of the target's

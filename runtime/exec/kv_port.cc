@@ -2,15 +2,26 @@
 
 #include <utility>
 
+#include "runtime/base/border_type.h"
 #include "runtime/exec/from_device.h"
 
 namespace concord::exec {
+namespace {
+
+hal::StateArgs ArgsOf(const KvBlockShape& shape) {
+  return {.n_kv_heads = shape.n_kv_heads,
+          .block_tokens = shape.block_tokens,
+          .d_head = shape.d_head,
+          .type = BorderType(*shape.packing)};
+}
+
+}  // namespace
 
 absl::StatusOr<std::unique_ptr<KvPort>> KvPort::Create(std::shared_ptr<hal::Device> device, int windows,
                                                        int64_t window_bytes) {
   CONCORD_ASSIGN_OR_RETURN(std::unique_ptr<Lane> lane, Lane::Create(device));
   auto port = std::unique_ptr<KvPort>(new KvPort(std::move(lane)));
-  if (device->info().has(CONCORD_DEVICE_HOST_MEMORY)) return port;
+  if (device->info().has(CONCORD_DEVICE_HOST_MEMORY) && !port->own_layout()) return port;
   for (int w = 0; w < windows; ++w) {
     Window& window = port->windows_.emplace_back();
     CONCORD_ASSIGN_OR_RETURN(
@@ -28,8 +39,12 @@ KvPort::~KvPort() {
   for (const hal::Buffer* buffer : opened_) buffer->Unmap();
 }
 
-absl::StatusOr<KvPort::State> KvPort::Open(const hal::Buffer& buffer, int64_t block_bytes) {
-  State state = {&buffer, static_cast<uint64_t>(block_bytes)};
+absl::StatusOr<KvPort::State> KvPort::Open(const hal::Buffer& buffer, const KvBlockShape& shape) {
+  State state = {&buffer, shape};
+  if (own_layout()) {
+    CONCORD_RETURN_IF_ERROR(lane_->device().ExportState(ArgsOf(shape)));
+    CONCORD_RETURN_IF_ERROR(lane_->device().ImportState(ArgsOf(shape)));
+  }
   if (!windows_.empty()) return state;
   CONCORD_ASSIGN_OR_RETURN(void* data, FromDevice(buffer.Map(CONCORD_MAP_READ | CONCORD_MAP_WRITE)));
   opened_.push_back(&buffer);
@@ -39,22 +54,34 @@ absl::StatusOr<KvPort::State> KvPort::Open(const hal::Buffer& buffer, int64_t bl
 
 // Blocks that lie one after the other go in one copy: a pool that nobody has torn yet gives them so.
 absl::Status KvPort::Transfer(const State& state, Ids ids, int w, bool fetch) {
+  const uint64_t block_bytes = state.block_bytes();
   const bool in_place = state.data != nullptr;
-  if (!in_place && !fetch)
-    CONCORD_RETURN_IF_ERROR(FromDevice(windows_[w].memory.Flush(0, ids.size() * state.block_bytes)));
+  if (!in_place && !fetch) CONCORD_RETURN_IF_ERROR(FromDevice(windows_[w].memory.Flush(0, ids.size() * block_bytes)));
   for (size_t i = 0, count = 0; i < ids.size(); i += count) {
     for (count = 1; i + count < ids.size() && ids[i + count] == ids[i] + static_cast<int32_t>(count);) ++count;
-    const uint64_t at_device = static_cast<uint64_t>(ids[i]) * state.block_bytes, at_host = i * state.block_bytes;
-    const uint64_t bytes = count * state.block_bytes;
-    CONCORD_RETURN_IF_ERROR(in_place ? FromDevice(state.buffer->Flush(at_device, bytes))
-                                     : lane_->Copy({.source = fetch ? state.buffer : &windows_[w].memory,
-                                                    .target = fetch ? &windows_[w].memory : state.buffer,
-                                                    .source_offset_bytes = fetch ? at_device : at_host,
-                                                    .target_offset_bytes = fetch ? at_host : at_device,
-                                                    .size_bytes = bytes}));
+    const uint64_t at_device = static_cast<uint64_t>(ids[i]) * block_bytes;
+    CONCORD_RETURN_IF_ERROR(in_place ? FromDevice(state.buffer->Flush(at_device, count * block_bytes))
+                                     : MoveRun(state, at_device, i * block_bytes, count, w, fetch));
   }
   if (!in_place) windows_[w].done = lane_->Now();
   return absl::OkStatus();
+}
+
+absl::Status KvPort::MoveRun(const State& state, uint64_t at_device, uint64_t at_host, size_t count, int w,
+                             bool fetch) {
+  const hal::Buffer* const window = &windows_[w].memory;
+  if (!own_layout()) {
+    return lane_->Copy({.source = fetch ? state.buffer : window,
+                        .target = fetch ? window : state.buffer,
+                        .source_offset_bytes = fetch ? at_device : at_host,
+                        .target_offset_bytes = fetch ? at_host : at_device,
+                        .size_bytes = count * state.block_bytes()});
+  }
+  hal::StateArgs args = ArgsOf(state.shape);
+  args.state = state.buffer, args.rows = window;
+  args.state_offset_bytes = at_device, args.rows_offset_bytes = at_host;
+  args.n_blocks = count;
+  return fetch ? lane_->ExportState(args) : lane_->ImportState(args);
 }
 
 absl::Status KvPort::Wait(int w) {

@@ -7,6 +7,9 @@
 
 namespace concord::exec {
 
+// The layout in which the host reads and writes paged state, of whatever device.
+inline constexpr char kNeutralLayout[] = "kv.paged/1";
+
 // How a block of paged state (kv.paged/1: [kv_head, token, d_head]) lies in memory.
 struct KvBlockShape {
   const packing::Packing* packing = nullptr;

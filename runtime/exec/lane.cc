@@ -8,19 +8,27 @@
 namespace concord::exec {
 namespace {
 
-// What the device can still give, as far as is known. Host memory is promised freely and only missed when it is used,
-// so there the machine's own account decides.
+// What the device can still give, as far as is known.
 int64_t FreeBytes(const hal::Device& device) {
-  if (device.info().has(CONCORD_DEVICE_HOST_MEMORY)) return MemoryBlock::AvailableBytes();
   const absl::StatusOr<concord_memory_stats> stats = device.MemoryStats();
   return stats.ok() && stats->total_bytes > 0 ? static_cast<int64_t>(stats->free_bytes) : -1;
 }
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<Lane>> Lane::Create(std::shared_ptr<hal::Device> device) {
+// Host memory is promised freely and only missed when it is used, so there the machine's own account decides.
+std::shared_ptr<MemoryAccount> Lane::HostAccount() {
+  return std::make_shared<MemoryAccount>(MemoryAccount{.free_bytes = MemoryBlock::AvailableBytes()});
+}
+
+absl::StatusOr<std::unique_ptr<Lane>> Lane::Create(std::shared_ptr<hal::Device> device,
+                                                   std::shared_ptr<MemoryAccount> host) {
   auto lane = std::unique_ptr<Lane>(new Lane(std::move(device)));
-  lane->free_bytes_ = FreeBytes(lane->device());
+  if (lane->device().info().has(CONCORD_DEVICE_HOST_MEMORY)) {
+    lane->memory_ = host != nullptr ? std::move(host) : HostAccount();
+  } else {
+    lane->memory_ = std::make_shared<MemoryAccount>(MemoryAccount{.free_bytes = FreeBytes(lane->device())});
+  }
   CONCORD_RETURN_IF_ERROR(lane->MakeChains());
   return lane;
 }
@@ -38,11 +46,11 @@ absl::Status Lane::MakeChains() {
 }
 
 absl::StatusOr<hal::Buffer> Lane::Allocate(int64_t bytes, absl::string_view what) {
-  allocated_bytes_ += bytes;
-  if (free_bytes_ >= 0 && allocated_bytes_ > free_bytes_) {
+  memory_->taken_bytes += bytes;
+  if (memory_->free_bytes >= 0 && memory_->taken_bytes > memory_->free_bytes) {
     return absl::ResourceExhaustedError(
-        absl::StrCat(device_->id(), ": ", what, " needs ", bytes >> 20, " MiB, ", allocated_bytes_ >> 20,
-                     " MiB with all before it, but ", free_bytes_ >> 20,
+        absl::StrCat(device_->id(), ": ", what, " needs ", bytes >> 20, " MiB, ", memory_->taken_bytes >> 20,
+                     " MiB with all before it, but ", memory_->free_bytes >> 20,
                      " MiB are free; ask for a shorter context, fewer sequences or a smaller KV type"));
   }
   absl::StatusOr<hal::Buffer> buffer = FromDevice(device_->CreateBuffer(static_cast<uint64_t>(bytes)));
@@ -80,19 +88,23 @@ absl::Status Lane::ToHost(const hal::StagedBuffer& buffer, uint64_t bytes) {
   return FromDevice(buffer.ToHost(bytes, after, copy_queue(), &copies()));
 }
 
-absl::Status Lane::Copy(hal::CopyArgs args) {
+template <typename Args>
+absl::Status Lane::Beside(Args args, absl::Status (hal::Device::*call)(const Args&) const) {
   const concord_point before = copies().last(), done = copies().next();
   args.waits = {&before, 1}, args.signals = {&done, 1};
   args.queue_index = copy_queue();
-  absl::Status status = device_->Copy(args);
+  absl::Status status = (*device_.*call)(args);
   if (absl::IsResourceExhausted(status)) {  // the queue is full, of our copies more likely than of steps
     CONCORD_RETURN_IF_ERROR(FromDevice(copies().Wait()));
-    status = device_->Copy(args);
+    status = (*device_.*call)(args);
   }
   CONCORD_RETURN_IF_ERROR(FromDevice(status));
   copies().Advance();
   return absl::OkStatus();
 }
+
+template absl::Status Lane::Beside(hal::CopyArgs, absl::Status (hal::Device::*)(const hal::CopyArgs&) const);
+template absl::Status Lane::Beside(hal::StateArgs, absl::Status (hal::Device::*)(const hal::StateArgs&) const);
 
 absl::Status Lane::Wait(const Moment& moment) const {
   absl::Status status = compute_.Wait(moment.compute);

@@ -7,7 +7,6 @@
 #include "runtime/exec/device_models.h"
 #include "runtime/exec/devices.h"
 #include "runtime/exec/model_graph.h"
-#include "runtime/exec/model_memory.h"
 #include "runtime/exec/tokenizer_source.h"
 
 namespace concord::exec {
@@ -19,17 +18,6 @@ constexpr EngineOptions kLeast = {.max_tokens_in_flight = 1, .max_sequences = 1}
 ProgressFn ProgressOf(const LoadOptions& options) {
   if (!options.on_progress) return {};
   return [report = options.on_progress](const Progress& p) { report({p.stage, p.done_bytes, p.total_bytes}); };
-}
-
-int64_t StateBytesPerToken(const graph::Module& module) {
-  int64_t bytes = 0;
-  for (const graph::StateGroup& group : module.state_groups) {
-    for (graph::ValueId id : group.states) {
-      const ops::TensorType& type = module.main.value(id).type;
-      bytes += type.dims[1].value * type.packing->Bytes(type.dims[3].value);
-    }
-  }
-  return bytes;
 }
 
 }  // namespace
@@ -74,10 +62,17 @@ absl::Status LoadedModel::Finish(const LoadOptions& options, std::chrono::steady
     decode_device = std::move(devices_.back());
     devices_.pop_back();
   }
-  CONCORD_RETURN_IF_ERROR(Place(options));
+  CONCORD_ASSIGN_OR_RETURN(MemoryNeeds needs, Place(options));
+  std::shared_ptr<LoadedModel> decoder;
+  if (decode_device != nullptr) {
+    CONCORD_ASSIGN_OR_RETURN(decoder, MakeDecoder(std::move(decode_device), options));
+    CONCORD_ASSIGN_OR_RETURN(MemoryNeeds more, decoder->Place(DecodeOptions(options)));
+    needs.Add(std::move(more));
+  }
+  CONCORD_RETURN_IF_ERROR(needs.Check());  // of both sides, before a weight of either is read
   CONCORD_RETURN_IF_ERROR(LoadWeights(options));
   CONCORD_RETURN_IF_ERROR(Prove(options, begin));
-  return decode_device == nullptr ? absl::OkStatus() : LoadDecoder(std::move(decode_device), options);
+  return decoder == nullptr ? absl::OkStatus() : LoadDecoder(std::move(decoder), DecodeOptions(options));
 }
 
 absl::Status LoadedModel::Prove(const LoadOptions& options, std::chrono::steady_clock::time_point begin) {
@@ -89,19 +84,21 @@ absl::Status LoadedModel::Prove(const LoadOptions& options, std::chrono::steady_
 
 // Of the same file and with the same tokenizer, but a graph and weights of its own: it may be cut, fused and decoded
 // otherwise.
-absl::Status LoadedModel::LoadDecoder(std::shared_ptr<hal::Device> device, LoadOptions options) {
+absl::StatusOr<std::shared_ptr<LoadedModel>> LoadedModel::MakeDecoder(std::shared_ptr<hal::Device> device,
+                                                                      const LoadOptions& options) const {
   auto decoder = std::shared_ptr<LoadedModel>(new LoadedModel);
   decoder->source_ = source_;
   decoder->tokenizer_ = tokenizer_;
   decoder->tokenizer_status_ = tokenizer_status_;
   decoder->devices_ = {std::move(device)};
-  if (!options.decode_kv_type.empty()) options.kv_type = options.decode_kv_type;
-  if (options.decode_kv_block_tokens != 0) options.kv_block_tokens = options.decode_kv_block_tokens;
-  options.prefill_device = options.decode_device = options.decode_kv_type = "";
-  options.decode_kv_block_tokens = 0;
+  CONCORD_RETURN_IF_ERROR(decoder->Build(DecodeOptions(options)));
+  return decoder;
+}
+
+absl::Status LoadedModel::LoadDecoder(std::shared_ptr<LoadedModel> decoder, const LoadOptions& options) {
   const auto begin = std::chrono::steady_clock::now();
-  CONCORD_RETURN_IF_ERROR(decoder->Build(options));
-  CONCORD_RETURN_IF_ERROR(decoder->Finish(options, begin));
+  CONCORD_RETURN_IF_ERROR(decoder->LoadWeights(options));
+  CONCORD_RETURN_IF_ERROR(decoder->Prove(options, begin));
   info_.warnings.insert(info_.warnings.end(), decoder->info_.warnings.begin(), decoder->info_.warnings.end());
   absl::StrAppend(&info_.device, ", ", decoder->info_.device);
   info_.weight_bytes += decoder->info_.weight_bytes;
@@ -136,7 +133,7 @@ absl::Status LoadedModel::ReadTokenizer() {
   return absl::OkStatus();
 }
 
-absl::Status LoadedModel::Place(const LoadOptions& options) {
+absl::StatusOr<MemoryNeeds> LoadedModel::Place(const LoadOptions& options) {
   const TraceScope scope(tracer_, "place, fuse and compile");
   std::vector<graph::DeviceModel> models;
   if (HasChoice(devices_, options)) {
@@ -149,14 +146,13 @@ absl::Status LoadedModel::Place(const LoadOptions& options) {
   CONCORD_ASSIGN_OR_RETURN(Placed placed, PlaceOnDevices(*source_, module_, devices_, models, options, wanted));
   parts_ = std::move(placed.compiled.parts);
   moved_ = std::move(placed.compiled.moved);
-  CONCORD_RETURN_IF_ERROR(CheckMemory(*source_, parts_, devices_, models, wanted.capacities));
   const auto log = [&](LogLevel level, absl::string_view text) { devices_[0]->instance().host().Log(level, text); };
   if (!placed.remark.empty()) log(LogLevel::kInfo, placed.remark);
   for (const MovedOp& moved : moved_) log(LogLevel::kWarning, MovedSentence(moved));
   for (const auto& part : parts_) {
     if (!part->decoded.empty()) log(LogLevel::kWarning, DecodedSentence(part->decoded, part->device->id()));
   }
-  return absl::OkStatus();
+  return MemoryNeeds::Of(*source_, parts_, devices_, std::move(models), wanted.capacities);
 }
 
 absl::Status LoadedModel::LoadWeights(const LoadOptions& options) {

@@ -8,6 +8,7 @@
 
 #include "concord/concord.h"
 #include "runtime/exec/loaded_part.h"
+#include "runtime/exec/model_memory.h"
 #include "runtime/exec/placed_module.h"
 #include "runtime/graph/module.h"
 #include "runtime/hal/device.h"
@@ -48,10 +49,12 @@ class LoadedModel {
  private:
   absl::Status Finish(const LoadOptions& options, std::chrono::steady_clock::time_point begin);
   absl::Status Prove(const LoadOptions& options, std::chrono::steady_clock::time_point begin);
-  absl::Status LoadDecoder(std::shared_ptr<hal::Device> device, LoadOptions options);
+  absl::StatusOr<std::shared_ptr<LoadedModel>> MakeDecoder(std::shared_ptr<hal::Device> device,
+                                                           const LoadOptions& options) const;
+  absl::Status LoadDecoder(std::shared_ptr<LoadedModel> decoder, const LoadOptions& options);
   absl::Status Build(const LoadOptions& options);
   absl::Status ReadTokenizer();
-  absl::Status Place(const LoadOptions& options);
+  absl::StatusOr<MemoryNeeds> Place(const LoadOptions& options);
   absl::Status LoadWeights(const LoadOptions& options);
 
   // Destroyed from the bottom up: programs and constants before the devices, all before the file.

@@ -83,4 +83,15 @@ absl::StatusOr<ModelGraph> BuildGraph(const loader::ModelSource& source, const L
   return built;
 }
 
+int64_t StateBytesPerToken(const graph::Module& module) {
+  int64_t bytes = 0;
+  for (const graph::StateGroup& group : module.state_groups) {
+    for (graph::ValueId id : group.states) {
+      const ops::TensorType& type = module.main.value(id).type;
+      bytes += type.dims[1].value * type.packing->Bytes(type.dims[3].value);
+    }
+  }
+  return bytes;
+}
+
 }  // namespace concord::exec

@@ -21,4 +21,7 @@ struct ModelGraph {
 // The graph that the options ask for. InvalidArgument for options out of range, OutOfRange for the context.
 absl::StatusOr<ModelGraph> BuildGraph(const loader::ModelSource& source, const LoadOptions& options);
 
+// Of the keys and values of all layers.
+int64_t StateBytesPerToken(const graph::Module& module);
+
 }  // namespace concord::exec

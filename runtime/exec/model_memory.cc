@@ -1,6 +1,7 @@
 #include "runtime/exec/model_memory.h"
 
 #include <algorithm>
+#include <iterator>
 #include <set>
 #include <utility>
 
@@ -56,11 +57,20 @@ std::string LackSentence(const std::vector<DeviceMemory>& needed, const std::vec
   return text;
 }
 
-absl::Status CheckMemory(const loader::ModelSource& source, const Parts& parts,
-                         const std::vector<std::shared_ptr<hal::Device>>& devices,
-                         const std::vector<graph::DeviceModel>& models, const StepCapacities& capacities) {
+absl::StatusOr<MemoryNeeds> MemoryNeeds::Of(const loader::ModelSource& source, const Parts& parts,
+                                            const std::vector<std::shared_ptr<hal::Device>>& devices,
+                                            std::vector<graph::DeviceModel> models, const StepCapacities& capacities) {
   CONCORD_ASSIGN_OR_RETURN(const ModelMemory memory, ModelMemory::Make(source, parts, devices));
-  CONCORD_ASSIGN_OR_RETURN(const std::vector<DeviceMemory> needed, memory.For(capacities));
+  CONCORD_ASSIGN_OR_RETURN(std::vector<DeviceMemory> needed, memory.For(capacities));
+  return MemoryNeeds{std::move(needed), std::move(models)};
+}
+
+void MemoryNeeds::Add(MemoryNeeds more) {
+  needed.insert(needed.end(), more.needed.begin(), more.needed.end());
+  std::move(more.models.begin(), more.models.end(), std::back_inserter(models));
+}
+
+absl::Status MemoryNeeds::Check() const {
   if (FitsAll(needed, models)) return absl::OkStatus();
   return absl::ResourceExhaustedError(absl::StrCat(
       LackSentence(needed, models),

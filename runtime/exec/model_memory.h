@@ -28,10 +28,18 @@ struct DeviceMemory {
 // Whether every device has what it needs; those that use host memory share what is free of it.
 bool FitsAll(const std::vector<DeviceMemory>& needed, const std::vector<graph::DeviceModel>& models);
 
-// ResourceExhausted where it does not fit: which device lacks how much, for what, and what to change.
-absl::Status CheckMemory(const loader::ModelSource& source, const Parts& parts,
-                         const std::vector<std::shared_ptr<hal::Device>>& devices,
-                         const std::vector<graph::DeviceModel>& models, const StepCapacities& capacities);
+// What devices need and what they have.
+struct MemoryNeeds {
+  std::vector<DeviceMemory> needed;
+  std::vector<graph::DeviceModel> models;
+
+  static absl::StatusOr<MemoryNeeds> Of(const loader::ModelSource& source, const Parts& parts,
+                                        const std::vector<std::shared_ptr<hal::Device>>& devices,
+                                        std::vector<graph::DeviceModel> models, const StepCapacities& capacities);
+  void Add(MemoryNeeds more);  // of other devices
+  // ResourceExhausted where it does not fit: which device lacks how much, for what, and what to change.
+  absl::Status Check() const;
+};
 // "cpu:0 has 1.2 GiB free, and 3.4 GiB are needed: 2.1 GiB of weights, ..." for each device that lacks memory.
 std::string LackSentence(const std::vector<DeviceMemory>& needed, const std::vector<graph::DeviceModel>& models);
 

@@ -40,16 +40,17 @@ bool HasSpeeds(const std::vector<graph::DeviceModel>& models) {
 absl::StatusOr<std::unique_ptr<Planner>> Planner::Make(const std::string& path, const LoadOptions& options,
                                                        const EngineOptions& engine) {
   if (!options.decode_device.empty()) {
-    return absl::UnimplementedError("a hand-over cannot be planned; plan each of its two devices");
+    return absl::UnimplementedError("a planner is for one side of a hand-over; PlanHandover is for both");
   }
   CONCORD_ASSIGN_OR_RETURN(auto source, OpenSource(path, {.no_weights = true}));
   CONCORD_ASSIGN_OR_RETURN(auto devices, OpenDevices(options));
   absl::StatusOr<std::vector<graph::DeviceModel>> measured = MeasuredModels(devices);
+  const std::string unmeasured(measured.status().message());
   auto models = measured.ok() ? *std::move(measured) : DescribedModels(devices);
   CONCORD_ASSIGN_OR_RETURN(auto planner,
                            Make(std::move(source), std::move(devices), std::move(models), options, engine));
   planner->path_ = path;
-  planner->unmeasured_ = std::string(measured.status().message());
+  planner->unmeasured_ = unmeasured;
   return planner;
 }
 

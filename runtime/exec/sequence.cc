@@ -49,10 +49,10 @@ bool Sequence::Advance(absl::Span<float> logits) {
   Chosen chosen = sampler_.Choose(logits, tokens_);
   if (not_a_number != logits.end() || !std::isfinite(logits[chosen.id])) {
     const int64_t id = not_a_number != logits.end() ? not_a_number - logits.begin() : chosen.id;
-    Finish(FinishReason::kError,
-           absl::DataLossError(absl::StrCat("the logit of token ", id, " after ", tokens_.size(),
-                                            " tokens is not finite: a weight of the model file is damaged (fetch the "
-                                            "file again), or the device computes wrongly (--device reference tells)")));
+    Finish(FinishReason::kError, absl::InvalidArgumentError(absl::StrCat(
+                                     "the logit of token ", id, " after ", tokens_.size(),
+                                     " tokens is not finite: a weight of the model file is damaged (fetch the "
+                                     "file again), or the device computes wrongly (--device reference tells)")));
     return false;
   }
   if (result_.generated_tokens == 0) {

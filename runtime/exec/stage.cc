@@ -28,10 +28,10 @@ void AddTo(EngineStats* total, const EngineStats& more) {
 }
 
 absl::StatusOr<std::unique_ptr<Stage>> Stage::Create(std::shared_ptr<const LoadedModel> model, const StepCapacities& c,
-                                                     bool prompts_only) {
+                                                     bool prompts_only, const StepRunner* beside) {
   auto stage = std::unique_ptr<Stage>(new Stage);
   stage->model_ = std::move(model);
-  CONCORD_ASSIGN_OR_RETURN(stage->runner_, StepRunner::Create(stage->model_, c));
+  CONCORD_ASSIGN_OR_RETURN(stage->runner_, StepRunner::Create(stage->model_, c, beside));
   stage->scheduler_ = std::make_unique<Scheduler>(Scheduler::Options{.max_tokens = c.n_tokens,
                                                                      .max_seqs = c.n_seqs,
                                                                      .block_tokens = stage->model_->block_tokens(),

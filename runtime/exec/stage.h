@@ -15,9 +15,10 @@ namespace concord::exec {
 // thread.
 class Stage {
  public:
-  // `prompts_only` as in Scheduler::Options.
+  // `prompts_only` as in Scheduler::Options, `beside` as in StepRunner::Create.
   static absl::StatusOr<std::unique_ptr<Stage>> Create(std::shared_ptr<const LoadedModel> model,
-                                                       const StepCapacities& capacities, bool prompts_only);
+                                                       const StepCapacities& capacities, bool prompts_only,
+                                                       const StepRunner* beside = nullptr);
 
   Scheduler& scheduler() { return *scheduler_; }
   const StepRunner& runner() const { return *runner_; }

@@ -11,15 +11,17 @@
 
 namespace concord::exec {
 absl::StatusOr<std::unique_ptr<StepRunner>> StepRunner::Create(std::shared_ptr<const LoadedModel> model,
-                                                               const StepCapacities& capacities) {
+                                                               const StepCapacities& capacities,
+                                                               const StepRunner* beside) {
   auto runner = std::unique_ptr<StepRunner>(new StepRunner);
   StepRunner& r = *runner;
   r.model_ = std::move(model);
+  r.host_memory_ = beside != nullptr ? beside->host_memory_ : Lane::HostAccount();
   r.slots_ = SlotCount(r.model_->devices(), capacities.n_tokens);
   const StepCapacities piece = OfOnePiece(capacities, r.slots_);
   const std::vector<const LoadedPart*> parts = Pointers(r.model_->parts());
   for (const std::shared_ptr<hal::Device>& device : r.model_->devices()) {
-    CONCORD_ASSIGN_OR_RETURN(r.lanes_.emplace_back(), Lane::Create(device));
+    CONCORD_ASSIGN_OR_RETURN(r.lanes_.emplace_back(), Lane::Create(device, r.host_memory_));
   }
   for (const LoadedPart* part : parts) r.parts_.push_back({.loaded = part, .lane = r.lanes_[part->device_index].get()});
   CONCORD_RETURN_IF_ERROR(r.MakeStates(piece));

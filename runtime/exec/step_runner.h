@@ -19,8 +19,10 @@ namespace concord::exec {
 // all of them work at once where they can. One thread. After Create nothing is prepared or allocated again.
 class StepRunner {
  public:
+  // `beside`: a runner that goes on beside this one, so that what both take of the machine's memory has to fit.
   static absl::StatusOr<std::unique_ptr<StepRunner>> Create(std::shared_ptr<const LoadedModel> model,
-                                                            const StepCapacities& capacities);
+                                                            const StepCapacities& capacities,
+                                                            const StepRunner* beside = nullptr);
 
   // Computes the step and waits for it.
   absl::Status Run(const StepBatch& batch);
@@ -77,6 +79,7 @@ class StepRunner {
   void BeginAnew();
 
   std::shared_ptr<const LoadedModel> model_;
+  std::shared_ptr<MemoryAccount> host_memory_;
   Lanes lanes_;                     // by device
   std::vector<StepInputs> inputs_;  // by device
   StepCuts cuts_;

@@ -205,6 +205,37 @@ absl::Status Device::Fill(const FillArgs& args) const {
   return code == CONCORD_OK ? absl::OkStatus() : ToStatus(code, error, Where("fill"));
 }
 
+absl::Status Device::ExportState(const StateArgs& args) const {
+  return MoveState(args, "state export", api().queue_export_state);
+}
+
+absl::Status Device::ImportState(const StateArgs& args) const {
+  return MoveState(args, "state import", api().queue_import_state);
+}
+
+absl::Status Device::MoveState(const StateArgs& args, const char* verb,
+                               decltype(concord_plugin_api::queue_export_state) call) const {
+  if (call == nullptr) return Missing(verb);
+  const Scope scope(*this, verb);
+  concord_state_args theirs = Sized<concord_state_args>();
+  theirs.queue_index = args.queue_index;
+  theirs.state = args.state == nullptr ? nullptr : args.state->get();
+  theirs.rows = args.rows == nullptr ? nullptr : args.rows->get();
+  theirs.state_offset_bytes = args.state_offset_bytes;
+  theirs.rows_offset_bytes = args.rows_offset_bytes;
+  theirs.n_blocks = args.n_blocks;
+  theirs.n_kv_heads = args.n_kv_heads;
+  theirs.block_tokens = args.block_tokens;
+  theirs.d_head = args.d_head;
+  theirs.type = args.type;
+  theirs.waits = ArrayOf(args.waits);
+  theirs.signals = ArrayOf(args.signals);
+  concord_error error = NoError();
+  std::lock_guard<std::mutex> lock(queue_mutex_);
+  const int32_t code = call(handle_, &theirs, &error);
+  return code == CONCORD_OK ? absl::OkStatus() : ToStatus(code, error, Where(verb));
+}
+
 absl::Status Device::Barrier(absl::Span<const concord_point> waits, absl::Span<const concord_point> signals,
                              uint32_t queue_index) const {
   concord_barrier_args theirs = Sized<concord_barrier_args>();

@@ -57,6 +57,22 @@ struct FillArgs {
   uint32_t queue_index = 0;
 };
 
+// Blocks of a state between the device's own layout and kv.paged/1: concord_state_args says more.
+struct StateArgs {
+  const Buffer* state = nullptr;  // null as `rows` to ask only
+  const Buffer* rows = nullptr;
+  uint64_t state_offset_bytes = 0;
+  uint64_t rows_offset_bytes = 0;
+  uint64_t n_blocks = 0;
+  int64_t n_kv_heads = 0;
+  int64_t block_tokens = 0;
+  int64_t d_head = 0;
+  concord_type type = {};
+  absl::Span<const concord_point> waits;
+  absl::Span<const concord_point> signals;
+  uint32_t queue_index = 0;
+};
+
 // An opened device. Held by shared_ptr: its objects keep it alive, it keeps its instance alive. Calls may come from any
 // thread. The border wants one caller at a time a queue: a lock of this object sees to it, so that the copies behind
 // Buffer::Write and Read may meet an engine's steps. It is held while work is put into a queue, never while work is
@@ -101,6 +117,9 @@ class Device : public std::enable_shared_from_this<Device> {
   absl::Status Submit(const SubmitArgs& args) const;
   absl::Status Copy(const CopyArgs& args) const;
   absl::Status Fill(const FillArgs& args) const;
+  // UNIMPLEMENTED where the plugin cannot.
+  absl::Status ExportState(const StateArgs& args) const;
+  absl::Status ImportState(const StateArgs& args) const;
   absl::Status Barrier(absl::Span<const concord_point> waits, absl::Span<const concord_point> signals,
                        uint32_t queue_index = 0) const;
 
@@ -119,6 +138,9 @@ class Device : public std::enable_shared_from_this<Device> {
 
   void BeginTrace();
   Program MakeProgram(const concord_program_desc& desc, concord_program* program) const;
+
+  absl::Status MoveState(const StateArgs& args, const char* verb,
+                         decltype(concord_plugin_api::queue_export_state) call) const;
 
   std::string Where(absl::string_view what) const { return absl::StrCat(info_.id, ": ", what); }
   absl::Status Missing(absl::string_view what) const;

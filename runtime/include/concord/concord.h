@@ -248,7 +248,8 @@ struct EngineStats {
 class Engine {
  public:
   // Errors: OutOfRange or InvalidArgument for the options; ResourceExhausted for memory; Unavailable for the device, as
-  // is the status of a stream when the device fails in the middle.
+  // is the status of a stream when the device fails in the middle; DataLoss when KV reads back otherwise than it was
+  // handed over.
   static absl::StatusOr<Engine> Create(const Model& model, const EngineOptions& options = {});
   // Starts a request. InvalidArgument: an empty prompt with no BOS to begin with, a token outside the vocabulary, a
   // setting out of range. OutOfRange: the prompt does not fit the context.

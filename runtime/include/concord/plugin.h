@@ -33,7 +33,7 @@ extern "C" {
 
 /* Major must match. Minor counts additions; it is for logs, never for refusal. */
 #define CONCORD_ABI_MAJOR 0u
-#define CONCORD_ABI_MINOR 1u
+#define CONCORD_ABI_MINOR 2u
 
 #define CONCORD_PLUGIN_ENTRY "concord_plugin_query"
 #define CONCORD_MAX_RANK 5u
@@ -151,7 +151,7 @@ typedef struct concord_device_info {
   concord_string kind;      /* "cpu", "gpu", "npu" */
   concord_string driver;    /* driver and runtime versions, free text */
   concord_string features;  /* instruction sets or extensions in use, free text */
-  concord_string kv_layout; /* the packing of paged state it wants; "kv.paged/1" unless it has its own */
+  concord_string kv_layout; /* "kv.paged/1", or a layout of its own for paged state: see concord_state_args */
   uint64_t memory_bytes;    /* total device memory; 0 = unknown */
   uint64_t max_buffer_bytes;
   uint32_t binding_align_bytes;  /* offsets of bindings are multiples of this */
@@ -397,6 +397,31 @@ typedef struct concord_barrier_args {
   concord_array signals;
 } concord_barrier_args;
 
+/* Since minor 2. A run of blocks of one paged state (role STATE: the keys, or the values, of one layer), of a device
+ * whose kv_layout is its own. The host moves them between devices in the one order that all know.
+ * Shapes  `rows` holds n_blocks blocks as kv.paged/1: [n_blocks, n_kv_heads, block_tokens, d_head] of `type`, row-major
+ *         and dense. `state` holds them as the device's ops leave and read them. A block takes the same bytes in both,
+ *         B = n_kv_heads * block_tokens * bytes of a row of d_head elements, and in `state` block i is the bytes from
+ *         i * B on, whatever the order within: the host may also move whole blocks by queue_copy.
+ * Units   Offsets are in bytes, that of `state` a multiple of B. d_head is a multiple of type.block_elems.
+ * Asking  With n_blocks 0 nothing is moved, and the answer says whether a state of this shape and type can be; the
+ *         buffers may be NULL then. The same answer for the life of the device. */
+typedef struct concord_state_args {
+  uint32_t struct_size;
+  uint32_t queue_index;
+  concord_buffer* state;
+  concord_buffer* rows; /* STAGING as a rule */
+  uint64_t state_offset_bytes;
+  uint64_t rows_offset_bytes;
+  uint64_t n_blocks;
+  int64_t n_kv_heads;
+  int64_t block_tokens;
+  int64_t d_head;
+  concord_type type;
+  concord_array waits;   /* concord_point */
+  concord_array signals; /* concord_point */
+} concord_state_args;
+
 /* ---- The plugin's table ----------------------------------------------------------------------------------------- */
 
 typedef struct concord_plugin_api {
@@ -493,6 +518,17 @@ typedef struct concord_plugin_api {
   int32_t (*queue_copy)(concord_device* device, const concord_copy_args* args, concord_error* error);
   int32_t (*queue_fill)(concord_device* device, const concord_fill_args* args, concord_error* error);
   int32_t (*queue_barrier)(concord_device* device, const concord_barrier_args* args, concord_error* error);
+
+  /* Since minor 2; both NULL, or UNIMPLEMENTED, where kv_layout is kv.paged/1: the host copies blocks there. A device
+   * with a layout of its own that lacks them cannot take part when one device computes prompts and another answers.
+   * Export writes `rows` from `state`, import `state` from `rows`; each leaves all else as it is. Bytes of rows are
+   * moved, not computed with: import and then export gives the same bits, of every token slot of a block, written or
+   * not. Threads, blocking, lifetime, waits, signals and later faults as for queue_submit.
+   * Errors: UNIMPLEMENTED a layout, type or shape that it does not convert, and which; INVALID_ARGUMENT dims below 1,
+   *         d_head that is no multiple of the type's block, a buffer that is NULL, a misaligned offset; OUT_OF_RANGE
+   *         past the end of a buffer; RESOURCE_EXHAUSTED the queue is full. Nothing was enqueued then. */
+  int32_t (*queue_export_state)(concord_device* device, const concord_state_args* args, concord_error* error);
+  int32_t (*queue_import_state)(concord_device* device, const concord_state_args* args, concord_error* error);
 } concord_plugin_api;
 
 /* The one exported symbol. Pure: the same table however often it is called, and no side effect.

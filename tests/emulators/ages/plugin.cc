@@ -1,4 +1,5 @@
 // A plugin without ops, as it would have been built with another version of concord/plugin.h. CONCORD_AGE says which.
+#include <cstddef>
 #include <cstring>
 
 #include "backends/sdk/sdk.h"
@@ -10,6 +11,7 @@ enum Age {
   kLaterMajor,    // the next major version: its table says so
   kRefusesHost,   // the same, and query itself refuses hosts of this one
   kEarlierTable,  // from before the table was what v0.1 has
+  kFirstTable,    // as it was in v0.1
   kLaterMinor,    // a later minor version: its table goes on behind what this host knows
 };
 
@@ -39,7 +41,8 @@ LongerTable Make() {
   LongerTable table{};
   table.known = sdk::internal::Table::Make<sdk::HostInstance<Device>>(CONCORD_AGE_NAME, "Concord", "1", "");
   if (CONCORD_AGE == kLaterMajor) table.known.abi_major = CONCORD_ABI_MAJOR + 1;
-  if (CONCORD_AGE == kEarlierTable) table.known.struct_size = sizeof(concord_plugin_api) - 2 * sizeof(void*);
+  if (CONCORD_AGE == kEarlierTable) table.known.struct_size = offsetof(concord_plugin_api, queue_barrier);
+  if (CONCORD_AGE == kFirstTable) table.known.struct_size = offsetof(concord_plugin_api, queue_export_state);
   if (CONCORD_AGE == kLaterMinor) {
     table.known.struct_size = sizeof(table);
     table.known.abi_minor = CONCORD_ABI_MINOR + 5;

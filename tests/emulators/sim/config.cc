@@ -119,6 +119,8 @@ const std::map<std::string, Reader>& Keys() {
       {"refuse", ReadRefusals},
       {"scale", ReadScales},
       {"lose_after", Count(&D::lose_after)},
+      {"state_moves", Flag(&D::state_moves)},
+      {"corrupt_import", Count(&D::corrupt_import)},
   };
   return *keys;
 }

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "tests/emulators/sim/layout.h"
+
 namespace concord::sim {
 namespace {
 
@@ -40,6 +42,22 @@ void Move(const concord_copy_args& copy) {
 void Write(const concord_fill_args& fill) {
   char* const target = sdk::HostBufferOf(fill.target)->data() + fill.offset_bytes;
   for (uint64_t i = 0; i < fill.size_bytes; i += 4) std::memcpy(target + i, &fill.pattern, 4);
+}
+
+// Between this device's layout and kv.paged/1, which are each other's transposes.
+void MoveState(const sdk::Work& work) {
+  const concord_state_args& args = work.state;
+  const sdk::StateBlocks sizes = *sdk::StateBlocks::Of(args);
+  const auto heads = static_cast<size_t>(args.n_kv_heads), tokens = static_cast<size_t>(args.block_tokens);
+  char* own = sdk::HostBufferOf(args.state)->data() + args.state_offset_bytes;
+  char* rows = sdk::HostBufferOf(args.rows)->data() + args.rows_offset_bytes;
+  for (uint64_t b = 0; b < args.n_blocks; ++b, own += sizes.block_bytes, rows += sizes.block_bytes) {
+    if (work.kind == sdk::Work::Kind::kExportState) {
+      TransposeRows(own, tokens, heads, sizes.row_bytes, rows);
+    } else {
+      TransposeRows(rows, heads, tokens, sizes.row_bytes, own);
+    }
+  }
 }
 
 }  // namespace
@@ -147,6 +165,11 @@ sdk::Result<std::unique_ptr<sdk::Program>> SimDevice::Compile(const concord_prog
   return std::unique_ptr<sdk::Program>(std::make_unique<SimProgram>(&context_, desc));
 }
 
+sdk::Status SimDevice::CheckStateMoves() const {
+  if (config().own_layout() && config().state_moves) return sdk::Ok();
+  return sdk::Error(CONCORD_UNIMPLEMENTED, "the simulation keeps ", config().kv_layout, " to itself");
+}
+
 bool SimDevice::Busy() { return queues_[0].Busy() || queues_[1].Busy(); }
 
 sdk::Status SimDevice::CheckFaults(const sdk::Work& work) {
@@ -170,8 +193,18 @@ sdk::Status SimDevice::Execute(const sdk::Work& work, Timing* timing) {
   } else if (work.kind == sdk::Work::Kind::kFill) {
     timing->total = Transfer(config().launch, work.fill.size_bytes, config().bandwidth);
     Write(work.fill);
+  } else if (work.kind == sdk::Work::Kind::kExportState || work.kind == sdk::Work::Kind::kImportState) {
+    ExecuteStateMove(work, timing);
   }
   return sdk::Ok();
+}
+
+void SimDevice::ExecuteStateMove(const sdk::Work& work, Timing* timing) {
+  timing->total = Transfer(config().copy_latency, (*sdk::StateBlocks::Of(work.state)).bytes, config().copy_bandwidth);
+  MoveState(work);
+  if (work.kind == sdk::Work::Kind::kImportState && ++imports_ == config().corrupt_import) {
+    sdk::HostBufferOf(work.state.state)->data()[work.state.state_offset_bytes] ^= 1;
+  }
 }
 
 }  // namespace concord::sim

@@ -34,6 +34,14 @@ class SimDevice final : public sdk::Device, private WorkDevice {
   sdk::Status Copy(const concord_copy_args& args) override { return Enqueue(args, &Calls::Copy); }
   sdk::Status Fill(const concord_fill_args& args) override { return Enqueue(args, &Calls::Fill); }
   sdk::Status Barrier(const concord_barrier_args& args) override { return Enqueue(args, &Calls::Barrier); }
+  sdk::Status ExportState(const concord_state_args& args) override {
+    sdk::Status status = CheckStateMoves();
+    return status.ok() ? Enqueue(args, &Calls::ExportState) : status;
+  }
+  sdk::Status ImportState(const concord_state_args& args) override {
+    sdk::Status status = CheckStateMoves();
+    return status.ok() ? Enqueue(args, &Calls::ImportState) : status;
+  }
   bool Busy() override;
 
   void Lose() { lost_ = true; }
@@ -65,6 +73,8 @@ class SimDevice final : public sdk::Device, private WorkDevice {
   void Record(const sdk::Work& work, uint32_t queue_index, Ns begin, const Timing& timing) override {
     trace_.Record(work, queue_index, begin, timing);
   }
+  void ExecuteStateMove(const sdk::Work& work, Timing* timing);  // with memory_mutex held
+  sdk::Status CheckStateMoves() const;
   sdk::Status CheckLost() const;
   // What an injected fault makes of the next piece of work.
   sdk::Status CheckFaults(const sdk::Work& work);
@@ -79,6 +89,7 @@ class SimDevice final : public sdk::Device, private WorkDevice {
   sdk::MemoryCount memory_, staging_;
   std::atomic<bool> lost_{false}, execution_fails_{false};
   std::atomic<uint64_t> submissions_{0};
+  uint64_t imports_ = 0;              // under memory_mutex
   uint32_t allocations_to_fail_ = 0;  // under allocation_mutex_
   Queue queues_[kQueues];
   Calls calls_[kQueues] = {Calls(&queues_[0]), Calls(&queues_[1])};

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "tests/emulators/sim/layout.h"
+
 namespace concord::sim {
 namespace {
 
@@ -13,12 +15,7 @@ void SwapWithinBlocks(const ops::TensorView& state, int64_t a, int64_t b) {
   for (int64_t n = 0; n < state.dim(0); ++n) {
     char* const there = static_cast<char*>(state.data()) + static_cast<size_t>(n) * block.size();
     std::memcpy(block.data(), there, block.size());
-    for (int64_t i = 0; i < a; ++i) {
-      for (int64_t j = 0; j < b; ++j) {
-        std::memcpy(there + static_cast<size_t>(j * a + i) * row, block.data() + static_cast<size_t>(i * b + j) * row,
-                    row);
-      }
-    }
+    TransposeRows(block.data(), static_cast<size_t>(a), static_cast<size_t>(b), row, there);
   }
 }
 
@@ -38,9 +35,8 @@ class Deviation final : public reference::OpObserver {
   }
 
  private:
-  // kv.paged/1 has the tokens of each head side by side, kv.token_major/1 the heads of each token.
   void Swap(const ops::RefArgs& args, bool to_paged) const {
-    if (config_.kv_layout == "kv.paged/1") return;
+    if (!config_.own_layout()) return;
     for (const ops::Slot& slot : args.op().inputs) {
       if (!slot.state || !args.has(slot.name)) continue;
       const ops::TensorView& state = args[slot.name];

@@ -40,6 +40,11 @@ class TraceLog {
         event.kind = CONCORD_TRACE_COPY;
         event.bytes = work.copy.size_bytes;
         break;
+      case sdk::Work::Kind::kExportState:
+      case sdk::Work::Kind::kImportState:
+        event.kind = CONCORD_TRACE_COPY;
+        event.bytes = (*sdk::StateBlocks::Of(work.state)).bytes;
+        break;
       case sdk::Work::Kind::kFill:
         event.kind = CONCORD_TRACE_FILL;
         event.bytes = work.fill.size_bytes;

@@ -7,6 +7,7 @@
 
 #include "concord/concord.h"
 #include "concord/fault.h"
+#include "runtime/base/memory_block.h"
 #include "runtime/exec/loaded_model.h"
 #include "tests/emulators/discrete/path.h"
 
@@ -287,6 +288,27 @@ TEST(Handover, OptionsThatMakeNoSenseAreRefused) {
   EXPECT_THAT(error({.kv_block_tokens = 5000}), HasSubstr("want 1 to 1024"));
   EXPECT_EQ(Model::Load(kModel, Exact({.prefill_device = "tpu", .decode_device = "cpu"})).status().code(),
             absl::StatusCode::kUnavailable);
+}
+
+// The CPU and the reference share the machine's memory: what each could have alone, both cannot. Known at load, it is
+// refused before a weight is read; else when the engine is made.
+TEST(Handover, TwoDevicesOfOneMemoryHaveToFitTogether) {
+  const int64_t free = MemoryBlock::AvailableBytes();
+  if (free < 0) GTEST_SKIP() << "the machine does not say what memory is free";
+  const Model model = OnTwo("cpu", "reference");
+  const EngineOptions most = {.max_sequences = 1, .kv_tokens = free * 7 / 10 / model.info().kv_bytes_per_token};
+  const absl::Status engine = Engine::Create(model, most).status();
+  EXPECT_EQ(engine.code(), absl::StatusCode::kResourceExhausted) << engine;
+  EXPECT_THAT(std::string(engine.message()), HasSubstr("reference:0: the KV cache needs"));
+
+  bool read = false;
+  LoadOptions options = Exact({.prefill_device = "cpu", .decode_device = "reference"});
+  options.on_progress = [&](const LoadProgress& p) { read = read || p.stage == "reading weights"; };
+  options.engine = most;
+  const absl::Status load = Model::Load(kModel, options).status();
+  EXPECT_EQ(load.code(), absl::StatusCode::kResourceExhausted) << load;
+  EXPECT_THAT(std::string(load.message()), HasSubstr("all devices that use its memory need"));
+  EXPECT_FALSE(read);
 }
 
 }  // namespace

@@ -48,7 +48,7 @@ TEST(Refusals, OneClearSentenceEach) {
   api.abi_minor = 999;  // for logs, never for refusal
   EXPECT_TRUE(Offer(api).ok());
   api = fake::Api();
-  api.struct_size -= 8;
+  api.struct_size = offsetof(concord_plugin_api, queue_barrier);
   ExpectRefused(Offer(api), "bytes, v0.1 has");
   api = fake::Api();
   api.queue_submit = nullptr;
@@ -89,6 +89,20 @@ TEST(Ages, OptionalFunctionsOfAnOldPluginAreUnimplemented) {
   EXPECT_EQ(device->MemoryStats().status().code(), absl::StatusCode::kUnimplemented);
   EXPECT_EQ(device->Fingerprint(), 0u);
   EXPECT_EQ(instance->GetExtension("concord.trace/1"), nullptr);
+}
+
+// Its table ended after queue_barrier; what lies behind is not read.
+TEST(Ages, APluginOfTheFirstTableHasNoStateMoves) {
+  concord_plugin_api api = fake::Api();
+  ASSERT_NE(api.queue_export_state, nullptr);
+  api.struct_size = offsetof(concord_plugin_api, queue_export_state);
+  Table() = api;
+  auto instance = *Instance::Create(*Plugin::FromQuery(&QueryTable, "x.so", ""), HostServices::Create());
+  auto device = *instance->OpenDevice(0);
+  for (const absl::Status& status : {device->ExportState({}), device->ImportState({})}) {
+    EXPECT_EQ(status.code(), absl::StatusCode::kUnimplemented);
+    EXPECT_NE(std::string(status.message()).find("the plugin has no state "), std::string::npos) << status;
+  }
 }
 
 TEST(Ages, ANewerPluginsLongerTableIsReadAsFarAsWeKnowIt) {
