@@ -46,7 +46,7 @@ struct LinearKernel {
   const char* arithmetic;  // "f32", "int8/32", "bf16" or "f16"
   int64_t row_tile;        // tiles whose n_begin and size are multiples of it waste nothing
   int64_t k_multiple;      // k must be a multiple of it (beside being whole blocks)
-  int64_t (*scratch_bytes)(int64_t k, int64_t m);
+  int64_t (*scratch_bytes)(int64_t k, int64_t m);  // enough for m rows of x and for any fewer
   void (*run)(const LinearTile& tile);
   // How x is made ready, once for all that multiply it: n_rows rows of k floats, x_stride floats apart, to records
   // x_row_bytes(k) apart (quantized_rows.h, split_rows.h). Null: x is used as it is.

@@ -153,10 +153,10 @@ constexpr Phrase kPhrases[] = {
 
     // quantize
     {"Make a smaller file of a model by storing its weights in fewer bits", "量化：用更少的比特存储权重，缩小模型文件"},
-    {"q8_0, q4_0 and q6_k store every matrix so; q4_k_m stores most in q4_k, and those that matter most (output, some "
-     "attn_v and ffn_down) in q6_k. Vectors stay f32.",
-     "q8_0、q4_0 和 q6_k 将所有矩阵存为同一类型；q4_k_m 将大多数矩阵存为 q4_k，最敏感的几类（output、部分 attn_v 和 "
-     "ffn_down）存为 q6_k。向量保持 f32。"},
+    {"Every matrix is stored so, but with q4_k_m and q5_k_m, which store most in q4_k or q5_k, those that matter most "
+     "(output, some attn_v and ffn_down) are q6_k, and with mxfp4 they are q8_0. Vectors stay f32.",
+     "所有矩阵存为同一类型；但 q4_k_m 和 q5_k_m 将大多数矩阵存为 q4_k 或 q5_k，最敏感的几类（output、部分 attn_v 和 "
+     "ffn_down）存为 q6_k，mxfp4 则将它们存为 q8_0。向量保持 f32。"},
     {"a GGUF file of F32, F16 or BF16 weights", "权重为 F32、F16 或 BF16 的 GGUF 文件"},
     {"the GGUF file to write; it appears when it is complete", "要写入的 GGUF 文件；全部写完后才会出现"},
     {"what to write", "目标类型"},

@@ -73,16 +73,14 @@ sdk::Result<std::unique_ptr<Step>> Compile(const sdk::Op& op, StepBuilder& build
   if (!gate.ok()) return gate.status();
   sdk::Result<LinearPart> up = LinearPart::Make(op, x, op.input(CONCORD_FUSED_LINEAR_GLU_IN_W_UP), builder);
   if (!up.ok()) return up.status();
-  // The widest tile over all numbers of rows: fewer rows of x mean more rows of W.
-  const int64_t capacity = std::clamp<int64_t>(builder.bindings().capacity(gate->x.n), 1, LinearTiling::kMostRows);
-  int64_t part = 0, kernel_bytes = 0;
+  // The widest tile over all numbers of rows: it grows with the work, and fewer rows of x mean more rows of W.
+  const int64_t capacity = std::max<int64_t>(builder.bindings().capacity(gate->x.n), 1);
+  int64_t part = 0;
   for (int64_t m = 1; m <= capacity; ++m) {
     const LinearTiling t = LinearTiling::Of(*gate, m);
     part = std::max(part, t.m_tile * t.n_tile);
-    if (gate->kernel->scratch_bytes != nullptr) {
-      kernel_bytes = std::max(kernel_bytes, gate->kernel->scratch_bytes(gate->k, t.m_tile));
-    }
   }
+  const int64_t kernel_bytes = gate->kernel->scratch_bytes(gate->k, std::min(capacity, LinearTiling::kMostRows));
   builder.NeedWorkerScratch(
       static_cast<uint64_t>(2 * (CeilDiv(part, 16) * 16) * int64_t{sizeof(float)} + kernel_bytes));
   return std::unique_ptr<Step>(std::make_unique<LinearGluStep>(builder.kernels(), *gate, *up, op));

@@ -163,9 +163,9 @@ struct AmxBuffers {
   float* sums;      // [kBlockPasses][token tiles * 16][kPassRows]
 };
 
+// Enough for m rows of x and for any fewer.
 CONCORD_INLINE int64_t PackedPieces(int64_t k, int64_t m) {
-  const int64_t token_tiles = (Min(m, kPassTokens) + kTokenTile - 1) / kTokenTile;
-  return token_tiles == 1 ? (k + kChunk - 1) / kChunk : token_tiles;
+  return Max((k + kChunk - 1) / kChunk, (Min(m, kPassTokens) + kTokenTile - 1) / kTokenTile);
 }
 
 CONCORD_INLINE int64_t AmxScratchBytes(int64_t k, int64_t m) {

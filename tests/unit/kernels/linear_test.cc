@@ -188,6 +188,24 @@ TEST(LinearList, HoldsTheSameInEveryIsa) {
   EXPECT_STREQ(FindLinear("no such packing", "f32")->packing, "*");
 }
 
+// Backends ask for their most rows and run with any number.
+TEST(LinearList, ScratchForManyRowsIsEnoughForFew) {
+  for (Isa isa : SupportedIsas()) {
+    int32_t count = 0;
+    const LinearKernel* kernels = LinearKernels(isa, &count);
+    for (int32_t i = 0; i < count; ++i) {
+      for (const int64_t k : {256, 2048, 14336}) {
+        int64_t most = 0;
+        for (int64_t m = 1; m <= 600; m += 1 + m / 9) {
+          const int64_t bytes = kernels[i].scratch_bytes(k, m);
+          EXPECT_GE(bytes, most) << kernels[i].packing << " on " << IsaName(isa) << ", " << m << " rows of " << k;
+          most = bytes;
+        }
+      }
+    }
+  }
+}
+
 TEST(QuantizeRows, EveryIsaGivesTheSameRecordAndItIsNear) {
   std::mt19937 rng(7);
   const int64_t k = 32 * 37;
