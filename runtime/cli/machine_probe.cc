@@ -42,13 +42,30 @@ double Time(TaskArena& arena, int64_t pieces, Fn fn) {
   return Seconds(begin);
 }
 
-uint64_t Sum(const uint64_t* words, int64_t count) {
-  uint64_t sums[16] = {};  // independent chains: the loads, not the additions, are what takes time
-  for (int64_t i = 0; i < count; i += 16) {
-    for (int lane = 0; lane < 16; ++lane) sums[lane] += words[i + lane];
+#if defined(__x86_64__)
+#define CONCORD_WIDEST __attribute__((target_clones("avx512f", "avx2", "default")))
+#else
+#define CONCORD_WIDEST
+#endif
+
+// With the widest loads there are, and the next lines asked for: 16-byte loads alone reach two thirds of what a machine
+// gives (measured: 18 of 28 GB/s).
+CONCORD_WIDEST uint64_t Sum(const uint64_t* words, int64_t count) {
+  typedef uint64_t Line __attribute__((vector_size(64)));
+  constexpr int kLines = 4;     // independent chains: the loads, not the additions, are what takes time
+  constexpr int kAhead = 1024;  // words
+  Line sums[kLines] = {};
+  for (int64_t i = 0; i + 8 * kLines <= count; i += 8 * kLines) {
+    for (int l = 0; l < kLines; ++l) {
+      __builtin_prefetch(words + i + 8 * l + kAhead);
+      Line line;
+      std::memcpy(&line, words + i + 8 * l, sizeof(line));
+      sums[l] += line;
+    }
   }
+  const Line all = sums[0] + sums[1] + sums[2] + sums[3];
   uint64_t sum = 0;
-  for (const uint64_t s : sums) sum += s;
+  for (int i = 0; i < 8; ++i) sum += all[i];
   return sum;
 }
 

@@ -45,11 +45,11 @@ struct Figure {
 // The most important first: what models of today have. The first are measured however slow the device is. An exact
 // linear computes with f32 activations.
 constexpr Figure kFigures[] = {
-    {Kind::kLinear, "q4_k"},      {Kind::kLinear, "q8_0"},      {Kind::kAttention, "f16"},    {Kind::kRows, ""},
-    {Kind::kCache, "q8_0"},       {Kind::kLinear, "f16"},       {Kind::kLinear, "q6_k"},      {Kind::kLinear, "f32"},
-    {Kind::kExactLinear, "q4_k"}, {Kind::kExactLinear, "q8_0"}, {Kind::kAttention, "q8_0"},   {Kind::kLinear, "bf16"},
-    {Kind::kLinear, "q4_0"},      {Kind::kExactLinear, "q6_k"}, {Kind::kAttention, "f32"},    {Kind::kLinear, "q5_k"},
-    {Kind::kLinear, "mxfp4"},     {Kind::kExactLinear, "q4_0"}, {Kind::kExactLinear, "mxfp4"}};
+    {Kind::kLinear, "q4_k"},  {Kind::kLinear, "q8_0"},      {Kind::kAttention, "f16"},    {Kind::kRows, ""},
+    {Kind::kCache, "q8_0"},   {Kind::kLinear, "f16"},       {Kind::kLinear, "bf16"},      {Kind::kLinear, "q6_k"},
+    {Kind::kLinear, "f32"},   {Kind::kExactLinear, "q4_k"}, {Kind::kExactLinear, "q8_0"}, {Kind::kAttention, "q8_0"},
+    {Kind::kLinear, "q4_0"},  {Kind::kExactLinear, "q6_k"}, {Kind::kAttention, "f32"},    {Kind::kLinear, "q5_k"},
+    {Kind::kLinear, "mxfp4"}, {Kind::kExactLinear, "q4_0"}, {Kind::kExactLinear, "mxfp4"}};
 constexpr size_t kNeeded = 4;
 
 using Programs = std::vector<std::unique_ptr<ProbeProgram>>;

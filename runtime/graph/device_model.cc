@@ -65,7 +65,10 @@ const Rate& DeviceModel::RateOf(absl::string_view op, absl::string_view packing,
   const Rate* rate = find(typed + rest);
   if (rate == nullptr) rate = find(typed);
   if (rate == nullptr) rate = Nearest(rates, op, packing, rest);
-  if (rate == nullptr) rate = Nearest(rates, op, packing, "");
+  // An arithmetic that was not measured: of halves first, which the fast ones are most like.
+  for (const char* other : {"/bf16", "/f16", "/f32", ""}) {
+    if (rate == nullptr) rate = Nearest(rates, op, packing, other);
+  }
   if (rate == nullptr) rate = find(std::string(op));
   if (rate == nullptr) rate = find("");
   return rate == nullptr ? unlimited : *rate;

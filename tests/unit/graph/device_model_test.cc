@@ -23,6 +23,9 @@ TEST(DeviceModel, TheNearestRateCounts) {
   EXPECT_EQ(model.RateOf("linear", "q8_0", "f32"), Bytes(4)) << "the same arithmetic comes first";
   EXPECT_EQ(model.RateOf("linear", "bf16", "f32"), Bytes(4));
   EXPECT_EQ(model.RateOf("attention", "q8_0", "f32"), Bytes(5));
+  EXPECT_EQ(model.RateOf("linear", "bf16", "bf16"), Bytes(4)) << "another arithmetic is better than none";
+  model.rates["linear/f16/f16"] = Bytes(7);
+  EXPECT_EQ(model.RateOf("linear", "bf16", "bf16"), Bytes(7));
   model.rates["linear/q5_k"] = Bytes(6);
   EXPECT_EQ(model.RateOf("linear", "q5_k", "int8/32"), Bytes(6));
 }
