@@ -192,8 +192,7 @@ CONCORD_INLINE void AmxPass(const LinearTile& tile, int64_t n0, int64_t m0, int6
   OperandsWritten();
   using P = KindOf<F>;
   const int64_t m = m1 - m0, token_tiles = (m + kTokenTile - 1) / kTokenTile;
-  const auto multiply = m <= 4 ? MultiplyPacked<P, 4> : m <= 8 ? MultiplyPacked<P, 8> : MultiplyPacked<P, 16>;
-  multiply(x, token_tiles, panels, chunk, k0 == 0, scratch, sums);
+  MultiplyPacked<P, kTokenTile>(x, token_tiles, panels, chunk, k0 == 0, scratch, sums);
 }
 
 // Rows [m0, m1) of x, more than one. x is packed a chunk at a time for kBlockPasses * kPassRows rows of W; a single
@@ -229,7 +228,9 @@ static void RunInt8Tiles(const LinearTile& tile, int64_t m0, int64_t m1, const A
 
 template <typename F>
 static void RunInt8Amx(const LinearTile& tile) {
-  if (tile.m_end - tile.m_begin == 1) return RunInt8<F>(tile);
+  // So few rows are bound by the decoding of W, and the way through tiles only adds to it (the bits are the same).
+  constexpr int64_t kTooFew = 8;
+  if (tile.m_end - tile.m_begin <= kTooFew) return RunInt8<F>(tile);
   auto* at = static_cast<char*>(tile.scratch);
   AmxBuffers buffers;
   buffers.scratch = reinterpret_cast<AmxScratch*>(at);
