@@ -106,14 +106,14 @@ CONCORD_INLINE void StoreGroup(int64_t g, int32_t (*products)[kPanelRows]) {
   }
 }
 
-template <typename P, int kTokens>
+template <typename P>
 CONCORD_INLINE void AddGroup(const AmxItem& item, int64_t g, const int32_t (*products)[kPanelRows], VecF* acc) {
   const int64_t group = item.first_group + g;
   const VecF w_scale = Load(item.panel->scale[group]);
   const VecF neg_min = P::kHasMin ? Load(item.panel->neg_min[group]) : VecF{};
   const float* const x_scale = item.x->scale[group * P::kGroup / 32];
   const float* const x_sum = item.x->scaled_sum[group];
-  CONCORD_UNROLL for (int t = 0; t < kTokens; ++t) {
+  CONCORD_UNROLL for (int t = 0; t < kTokenTile; ++t) {
     acc[t] = Fma(ToFloat(LoadAs<VecI>(products[t])), w_scale * Set(x_scale[t]), acc[t]);
     if (P::kHasMin) acc[t] = Fma(neg_min, Set(x_sum[t]), acc[t]);
   }
@@ -121,7 +121,7 @@ CONCORD_INLINE void AddGroup(const AmxItem& item, int64_t g, const int32_t (*pro
 
 // All rows of x, packed, by up to two panels: one chunk of k of one pass. A product takes 52 cycles from start to end,
 // so it is started kAhead groups before its sums are stored, and stored an item before they are added.
-template <typename P, int kTokens>
+template <typename P>
 static void MultiplyPacked(const PackedTokens* x, int64_t token_tiles, int64_t panels, int64_t chunk, bool first,
                            AmxScratch* scratch, float* sums) {
   constexpr int kAhead = 2;
@@ -142,16 +142,16 @@ static void MultiplyPacked(const PackedTokens* x, int64_t token_tiles, int64_t p
   CONCORD_UNROLL for (int g = 0; g < kAhead; ++g) StartGroup<P>(next, g);
   for (int64_t i = 0; i < items; ++i) {
     const AmxItem after_next = item_at(i + 2);
-    VecF acc[kTokens];
-    CONCORD_UNROLL for (int t = 0; t < kTokens; ++t) {
+    VecF acc[kTokenTile];
+    CONCORD_UNROLL for (int t = 0; t < kTokenTile; ++t) {
       acc[t] = first && item.first_group == 0 ? VecF{} : Load(item.sums + t * kPassRows);
     }
     CONCORD_UNROLL for (int g = 0; g < kSpanGroups; ++g) {
       StoreGroup(g, scratch->products[(i + 1) % 2][g]);
       StartGroup<P>(g + kAhead < kSpanGroups ? next : after_next, (g + kAhead) % kSpanGroups);
-      if (g < groups) AddGroup<P, kTokens>(item, g, scratch->products[i % 2][g], acc);
+      if (g < groups) AddGroup<P>(item, g, scratch->products[i % 2][g], acc);
     }
-    CONCORD_UNROLL for (int t = 0; t < kTokens; ++t) Store(item.sums + t * kPassRows, acc[t]);
+    CONCORD_UNROLL for (int t = 0; t < kTokenTile; ++t) Store(item.sums + t * kPassRows, acc[t]);
     item = next;
     next = after_next;
   }
@@ -192,7 +192,7 @@ CONCORD_INLINE void AmxPass(const LinearTile& tile, int64_t n0, int64_t m0, int6
   OperandsWritten();
   using P = KindOf<F>;
   const int64_t m = m1 - m0, token_tiles = (m + kTokenTile - 1) / kTokenTile;
-  MultiplyPacked<P, kTokenTile>(x, token_tiles, panels, chunk, k0 == 0, scratch, sums);
+  MultiplyPacked<P>(x, token_tiles, panels, chunk, k0 == 0, scratch, sums);
 }
 
 // Rows [m0, m1) of x, more than one. x is packed a chunk at a time for kBlockPasses * kPassRows rows of W; a single
