@@ -26,9 +26,10 @@ class Gpu : public testing::TestWithParam<std::string> {
     if (on_gpu) args.insert(args.end(), {"--plugin", Plugin(), "--device", GetParam()});
     return RunModel(args);
   }
-  static void ExpectTheSameText(const std::string& model, const std::string& prompt, const std::string& count) {
-    const std::vector<std::string> args = {model, "-p",           prompt, "--temperature", "0", "-n",
-                                           count, "--ignore-eos", "-q"};
+  static void ExpectTheSameText(const std::string& model, const std::string& prompt, const std::string& count,
+                                const std::string& compute = "fast") {
+    const std::vector<std::string> args = {model, "-p",           prompt, "--temperature", "0",    "-n",
+                                           count, "--ignore-eos", "-q",   "--compute",     compute};
     const Outcome want = Run(args, false), got = Run(args);
     ASSERT_EQ(want.exit_code, 0) << want.err;
     EXPECT_EQ(got.exit_code, 0) << got.err;
@@ -51,11 +52,12 @@ TEST_P(Gpu, NeedsNoPath) {
 }
 TEST_P(Gpu, WritesTheDemo) { ExpectTheSameText("", "One morning, the", "60"); }
 
-// Every architecture, in f32, f16 and bf16.
+// Every architecture, in f32, f16 and bf16. Exact, since devices differ in how they multiply halves when they need not
+// be (a CPU with a tile unit in parts of bf16, a GPU in f16), and random weights leave some choices of a token close.
 TEST_P(Gpu, WritesTheGoldens) {
   for (const char* name : {"llama", "llama_tied", "llama_yarn", "qwen2", "qwen2_f16", "qwen2_bf16", "qwen3", "gpt2"}) {
     SCOPED_TRACE(name);
-    ExpectTheSameText(Golden(name), "abc", "24");
+    ExpectTheSameText(Golden(name), "abc", "24", "exact");
   }
 }
 
