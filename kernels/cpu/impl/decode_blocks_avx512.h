@@ -2,21 +2,25 @@
 
 #include "kernels/cpu/impl/panel_avx512.h"
 
-// Formats of 32 elements a block.
+// Formats of 32 elements a block: PutCodes and PutScales of each. Scales are of at most 16 blocks.
 namespace concord::kernels::CONCORD_ISA_NAMESPACE {
 
-constexpr int64_t kBlocks32 = kChunk / 32;
-
-// One scale a block from halves that were gathered before.
-CONCORD_INLINE void PutScales(const uint16_t (*halves)[kPanelRows], int64_t count, Panel* panel) {
-  for (int64_t b = 0; b < count; ++b) _mm512_store_ps(panel->scale[b], HalvesToFloat(halves[b]));
-}
-// One scale and one minimum a block: the halves of a dword.
-CONCORD_INLINE void PutScalesAndMins(const uint32_t (*pairs)[kPanelRows], int64_t count, Panel* panel) {
-  for (int64_t b = 0; b < count; ++b) {
-    const __m512i pair = _mm512_loadu_si512(pairs[b]);
-    _mm512_store_ps(panel->scale[b], LowHalves(pair));
-    _mm512_store_ps(panel->neg_min[b], HighHalves(pair));
+// A block begins with its scale, and then its minimum where it has one, as halves.
+template <typename F>
+CONCORD_INLINE void PutScales(F, const uint8_t* const* rows, int64_t first, int64_t count, Panel* panel) {
+  constexpr int64_t kStep = F::kBlockBytes;
+  if constexpr (F::kHasMin) {
+    uint32_t pairs[16][kPanelRows];
+    Gather(rows, first * kStep, kStep, count, pairs);
+    for (int64_t b = 0; b < count; ++b) {
+      const __m512i pair = _mm512_loadu_si512(pairs[b]);
+      _mm512_store_ps(panel->scale[b], LowHalves(pair));
+      _mm512_store_ps(panel->neg_min[b], HighHalves(pair));
+    }
+  } else {
+    uint16_t halves[16][kPanelRows];
+    Gather(rows, first * kStep, kStep, count, halves);
+    for (int64_t b = 0; b < count; ++b) _mm512_store_ps(panel->scale[b], HalvesToFloat(halves[b]));
   }
 }
 
@@ -31,9 +35,7 @@ CONCORD_INLINE void PutNibbles(const uint8_t* const* rows, int64_t at, int64_t b
 }
 
 template <typename Sink>
-CONCORD_INLINE void DecodeTo(FormatQ8_0, const uint8_t* const* rows, int64_t first, int64_t count, Sink* sink) {
-  uint16_t halves[kBlocks32][kPanelRows];
-  Gather(rows, first * FormatQ8_0::kBlockBytes, FormatQ8_0::kBlockBytes, count, halves);
+CONCORD_INLINE void PutCodes(FormatQ8_0, const uint8_t* const* rows, int64_t first, int64_t count, Sink* sink) {
   CONCORD_UNROLL for (int64_t b = 0; b < count; ++b) {
     const int64_t at = (first + b) * FormatQ8_0::kBlockBytes + 2;
     CONCORD_UNROLL for (int c = 0; c < 2; ++c) {
@@ -41,27 +43,20 @@ CONCORD_INLINE void DecodeTo(FormatQ8_0, const uint8_t* const* rows, int64_t fir
       CONCORD_UNROLL for (int i = 0; i < 4; ++i) sink->Put(b * 8 + 4 * c + i, _mm512_xor_si512(q.v[i], Bytes512(0x80)));
     }
   }
-  PutScales(halves, count, sink->panel);
 }
 
 template <typename Sink>
-CONCORD_INLINE void DecodeTo(FormatQ4_0, const uint8_t* const* rows, int64_t first, int64_t count, Sink* sink) {
-  uint16_t halves[kBlocks32][kPanelRows];
-  Gather(rows, first * FormatQ4_0::kBlockBytes, FormatQ4_0::kBlockBytes, count, halves);
+CONCORD_INLINE void PutCodes(FormatQ4_0, const uint8_t* const* rows, int64_t first, int64_t count, Sink* sink) {
   CONCORD_UNROLL for (int64_t b = 0; b < count; ++b) {
     PutNibbles(rows, (first + b) * FormatQ4_0::kBlockBytes + 2, b, sink);
   }
-  PutScales(halves, count, sink->panel);
 }
 
 template <typename Sink>
-CONCORD_INLINE void DecodeTo(FormatQ4_1, const uint8_t* const* rows, int64_t first, int64_t count, Sink* sink) {
-  uint32_t pairs[kBlocks32][kPanelRows];
-  Gather(rows, first * FormatQ4_1::kBlockBytes, FormatQ4_1::kBlockBytes, count, pairs);
+CONCORD_INLINE void PutCodes(FormatQ4_1, const uint8_t* const* rows, int64_t first, int64_t count, Sink* sink) {
   CONCORD_UNROLL for (int64_t b = 0; b < count; ++b) {
     PutNibbles(rows, (first + b) * FormatQ4_1::kBlockBytes + 4, b, sink);
   }
-  PutScalesAndMins(pairs, count, sink->panel);
 }
 
 // Nibbles with fifth bits: bit e of the row's dword belongs to element e.
@@ -82,29 +77,23 @@ CONCORD_INLINE void PutFiveBits(const uint8_t* const* rows, int64_t at, __m512i 
 }
 
 template <typename Sink>
-CONCORD_INLINE void DecodeTo(FormatQ5_0, const uint8_t* const* rows, int64_t first, int64_t count, Sink* sink) {
-  uint16_t halves[kBlocks32][kPanelRows];
-  uint32_t fifth[kBlocks32][kPanelRows];
+CONCORD_INLINE void PutCodes(FormatQ5_0, const uint8_t* const* rows, int64_t first, int64_t count, Sink* sink) {
+  uint32_t fifth[kChunk / 32][kPanelRows];
   const int64_t begin = first * FormatQ5_0::kBlockBytes;
-  Gather(rows, begin, FormatQ5_0::kBlockBytes, count, halves);
   Gather(rows, begin + 2, FormatQ5_0::kBlockBytes, count, fifth);
   CONCORD_UNROLL for (int64_t b = 0; b < count; ++b) {
     PutFiveBits(rows, begin + b * FormatQ5_0::kBlockBytes + 6, _mm512_loadu_si512(fifth[b]), b, sink);
   }
-  PutScales(halves, count, sink->panel);
 }
 
 template <typename Sink>
-CONCORD_INLINE void DecodeTo(FormatQ5_1, const uint8_t* const* rows, int64_t first, int64_t count, Sink* sink) {
-  uint32_t pairs[kBlocks32][kPanelRows];
-  uint32_t fifth[kBlocks32][kPanelRows];
+CONCORD_INLINE void PutCodes(FormatQ5_1, const uint8_t* const* rows, int64_t first, int64_t count, Sink* sink) {
+  uint32_t fifth[kChunk / 32][kPanelRows];
   const int64_t begin = first * FormatQ5_1::kBlockBytes;
-  Gather(rows, begin, FormatQ5_1::kBlockBytes, count, pairs);
   Gather(rows, begin + 4, FormatQ5_1::kBlockBytes, count, fifth);
   CONCORD_UNROLL for (int64_t b = 0; b < count; ++b) {
     PutFiveBits(rows, begin + b * FormatQ5_1::kBlockBytes + 8, _mm512_loadu_si512(fifth[b]), b, sink);
   }
-  PutScalesAndMins(pairs, count, sink->panel);
 }
 
 // The values of 16 codes, 128 higher, for each 16 bytes of a register.
@@ -123,32 +112,35 @@ CONCORD_INLINE void PutTable(const uint8_t* const* rows, int64_t at, __m512i tab
 }
 
 template <typename Sink>
-CONCORD_INLINE void DecodeTo(FormatIq4Nl, const uint8_t* const* rows, int64_t first, int64_t count, Sink* sink) {
-  uint16_t halves[kBlocks32][kPanelRows];
-  Gather(rows, first * FormatIq4Nl::kBlockBytes, FormatIq4Nl::kBlockBytes, count, halves);
+CONCORD_INLINE void PutCodes(FormatIq4Nl, const uint8_t* const* rows, int64_t first, int64_t count, Sink* sink) {
   const __m512i table = TableOf(kNonLinear4);
   CONCORD_UNROLL for (int64_t b = 0; b < count; ++b) {
     PutTable(rows, (first + b) * FormatIq4Nl::kBlockBytes + 2, table, b, sink);
   }
-  PutScales(halves, count, sink->panel);
+}
+
+// As FormatMxfp4::Unpack says.
+CONCORD_INLINE __m512 ScalesOfFp4(__m128i exponents) {
+  const __m512i e = _mm512_cvtepu8_epi32(exponents);
+  __m512i bits = _mm512_slli_epi32(_mm512_sub_epi32(e, _mm512_set1_epi32(1)), 23);
+  bits = _mm512_mask_sllv_epi32(bits, _mm512_cmplt_epi32_mask(e, _mm512_set1_epi32(2)), _mm512_set1_epi32(0x200000), e);
+  bits = _mm512_mask_mov_epi32(bits, _mm512_cmpeq_epi32_mask(e, _mm512_set1_epi32(255)), _mm512_set1_epi32(0x7fc00000));
+  return _mm512_castsi512_ps(bits);
 }
 
 template <typename Sink>
-CONCORD_INLINE void DecodeTo(FormatMxfp4, const uint8_t* const* rows, int64_t first, int64_t count, Sink* sink) {
-  uint8_t exponents[kBlocks32][kPanelRows];
-  Gather(rows, first * FormatMxfp4::kBlockBytes, FormatMxfp4::kBlockBytes, count, exponents);
+CONCORD_INLINE void PutCodes(FormatMxfp4, const uint8_t* const* rows, int64_t first, int64_t count, Sink* sink) {
   const __m512i table = TableOf(kFp4Twice);
   CONCORD_UNROLL for (int64_t b = 0; b < count; ++b) {
     PutTable(rows, (first + b) * FormatMxfp4::kBlockBytes + 1, table, b, sink);
   }
-  for (int64_t b = 0; b < count; ++b) {  // as FormatMxfp4::Unpack says
-    const __m512i e = _mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(exponents[b])));
-    __m512i bits = _mm512_slli_epi32(_mm512_sub_epi32(e, _mm512_set1_epi32(1)), 23);
-    bits =
-        _mm512_mask_sllv_epi32(bits, _mm512_cmplt_epi32_mask(e, _mm512_set1_epi32(2)), _mm512_set1_epi32(0x200000), e);
-    bits =
-        _mm512_mask_mov_epi32(bits, _mm512_cmpeq_epi32_mask(e, _mm512_set1_epi32(255)), _mm512_set1_epi32(0x7fc00000));
-    _mm512_store_si512(sink->panel->scale[b], bits);
+}
+CONCORD_INLINE void PutScales(FormatMxfp4, const uint8_t* const* rows, int64_t first, int64_t count, Panel* panel) {
+  constexpr int64_t kStep = FormatMxfp4::kBlockBytes;
+  uint8_t exponents[16][kPanelRows];
+  Gather(rows, first * kStep, kStep, count, exponents);
+  for (int64_t b = 0; b < count; ++b) {
+    _mm512_store_ps(panel->scale[b], ScalesOfFp4(_mm_loadu_si128(reinterpret_cast<const __m128i*>(exponents[b]))));
   }
 }
 

@@ -2,10 +2,8 @@
 
 #include "kernels/cpu/impl/decode_blocks_avx512.h"
 
-// Formats of 256 elements a block, with scales of their own for parts of it.
+// Formats of 256 elements a block, with scales of their own for parts of it: PutCodes and PutScales of each.
 namespace concord::kernels::CONCORD_ISA_NAMESPACE {
-
-constexpr int64_t kBlocks256 = kChunk / 256;
 
 // The head of q4_k and q5_k, 16 bytes: d | dmin, then 6 bits of scale and minimum a sub-block in 12 bytes.
 CONCORD_INLINE void PutScalesK(const uint8_t* const* rows, int64_t at, int64_t block, Panel* panel) {
@@ -25,10 +23,9 @@ CONCORD_INLINE void PutScalesK(const uint8_t* const* rows, int64_t at, int64_t b
 }
 
 template <typename Sink>
-CONCORD_INLINE void DecodeTo(FormatQ4K, const uint8_t* const* rows, int64_t first, int64_t count, Sink* sink) {
+CONCORD_INLINE void PutCodes(FormatQ4K, const uint8_t* const* rows, int64_t first, int64_t count, Sink* sink) {
   CONCORD_UNROLL for (int64_t b = 0; b < count; ++b) {
     const int64_t at = (first + b) * FormatQ4K::kBlockBytes;
-    PutScalesK(rows, at, b, sink->panel);
     CONCORD_UNROLL for (int c = 0; c < 8; ++c) {  // 16 bytes of q: sub-blocks 2j and 2j + 1, j = c / 2
       const Dwords4 q = LoadColumns(rows, at + 16 + 16 * c);
       CONCORD_UNROLL for (int i = 0; i < 4; ++i) {
@@ -39,6 +36,9 @@ CONCORD_INLINE void DecodeTo(FormatQ4K, const uint8_t* const* rows, int64_t firs
     }
   }
 }
+CONCORD_INLINE void PutScales(FormatQ4K, const uint8_t* const* rows, int64_t first, int64_t count, Panel* panel) {
+  for (int64_t b = 0; b < count; ++b) PutScalesK(rows, (first + b) * FormatQ4K::kBlockBytes, b, panel);
+}
 
 // Bit `from` of every byte to bit 4.
 CONCORD_INLINE __m512i ToBit4(__m512i v, int from) {
@@ -47,11 +47,10 @@ CONCORD_INLINE __m512i ToBit4(__m512i v, int from) {
 }
 
 template <typename Sink>
-CONCORD_INLINE void DecodeTo(FormatQ5K, const uint8_t* const* rows, int64_t first, int64_t count, Sink* sink) {
+CONCORD_INLINE void PutCodes(FormatQ5K, const uint8_t* const* rows, int64_t first, int64_t count, Sink* sink) {
   const __m512i fifth = Bytes512(16);
   CONCORD_UNROLL for (int64_t b = 0; b < count; ++b) {
     const int64_t at = (first + b) * FormatQ5K::kBlockBytes;
-    PutScalesK(rows, at, b, sink->panel);
     CONCORD_UNROLL for (int h = 0; h < 2;
                         ++h) {  // halves of the sub-blocks: byte e has the fifth bits of element e of each
       const Dwords4 high = LoadColumns(rows, at + 16 + 16 * h);
@@ -66,11 +65,12 @@ CONCORD_INLINE void DecodeTo(FormatQ5K, const uint8_t* const* rows, int64_t firs
     }
   }
 }
+CONCORD_INLINE void PutScales(FormatQ5K, const uint8_t* const* rows, int64_t first, int64_t count, Panel* panel) {
+  for (int64_t b = 0; b < count; ++b) PutScalesK(rows, (first + b) * FormatQ5K::kBlockBytes, b, panel);
+}
 
 template <typename Sink>
-CONCORD_INLINE void DecodeTo(FormatQ6K, const uint8_t* const* rows, int64_t first, int64_t count, Sink* sink) {
-  uint16_t halves[kBlocks256][kPanelRows];
-  Gather(rows, first * FormatQ6K::kBlockBytes + 208, FormatQ6K::kBlockBytes, count, halves);
+CONCORD_INLINE void PutCodes(FormatQ6K, const uint8_t* const* rows, int64_t first, int64_t count, Sink* sink) {
   const __m512i nibble = Bytes512(15);
   const __m512i six = Bytes512(0x3f);
   CONCORD_UNROLL for (int64_t b = 0; b < count; ++b) {
@@ -94,10 +94,18 @@ CONCORD_INLINE void DecodeTo(FormatQ6K, const uint8_t* const* rows, int64_t firs
         sink->Put(to + 24, _mm512_and_si512(q3, six));
       }
     }
-    const __m512 d = HalvesToFloat(halves[b]);
+  }
+}
+CONCORD_INLINE void PutScales(FormatQ6K, const uint8_t* const* rows, int64_t first, int64_t count, Panel* panel) {
+  constexpr int64_t kStep = FormatQ6K::kBlockBytes;
+  uint16_t halves[1][kPanelRows];
+  for (int64_t b = 0; b < count; ++b) {
+    const int64_t at = (first + b) * kStep;
+    Gather(rows, at + 208, kStep, 1, halves);
     const Dwords4 scales = LoadColumns(rows, at + 192);
+    const __m512 d = HalvesToFloat(halves[0]);
     CONCORD_UNROLL for (int g = 0; g < 16; ++g) {
-      _mm512_store_ps(sink->panel->scale[b * 16 + g], d * SignedByte(scales.v[g / 4], g % 4));
+      _mm512_store_ps(panel->scale[b * 16 + g], d * SignedByte(scales.v[g / 4], g % 4));
     }
   }
 }
@@ -108,10 +116,7 @@ CONCORD_INLINE __m512i BitPairs(__m512i v, int part) {
 }
 
 template <typename Sink>
-CONCORD_INLINE void DecodeTo(FormatQ2K, const uint8_t* const* rows, int64_t first, int64_t count, Sink* sink) {
-  Panel* panel = sink->panel;
-  uint32_t pairs[kBlocks256][kPanelRows];
-  Gather(rows, first * FormatQ2K::kBlockBytes + 80, FormatQ2K::kBlockBytes, count, pairs);
+CONCORD_INLINE void PutCodes(FormatQ2K, const uint8_t* const* rows, int64_t first, int64_t count, Sink* sink) {
   CONCORD_UNROLL for (int64_t b = 0; b < count; ++b) {
     const int64_t at = (first + b) * FormatQ2K::kBlockBytes;
     CONCORD_UNROLL for (int c = 0; c < 4; ++c) {
@@ -121,10 +126,18 @@ CONCORD_INLINE void DecodeTo(FormatQ2K, const uint8_t* const* rows, int64_t firs
         CONCORD_UNROLL for (int part = 0; part < 4; ++part) sink->Put(to + 8 * part, BitPairs(q.v[i], part));
       }
     }
-    const __m512i pair = _mm512_loadu_si512(pairs[b]);
+  }
+}
+CONCORD_INLINE void PutScales(FormatQ2K, const uint8_t* const* rows, int64_t first, int64_t count, Panel* panel) {
+  constexpr int64_t kStep = FormatQ2K::kBlockBytes;
+  uint32_t pairs[1][kPanelRows];
+  for (int64_t b = 0; b < count; ++b) {
+    const int64_t at = (first + b) * kStep;
+    Gather(rows, at + 80, kStep, 1, pairs);
+    const Dwords4 scales = LoadColumns(rows, at);
+    const __m512i pair = _mm512_loadu_si512(pairs[0]);
     const __m512 d = LowHalves(pair);
     const __m512 neg_dmin = -HighHalves(pair);
-    const Dwords4 scales = LoadColumns(rows, at);
     CONCORD_UNROLL for (int g = 0; g < 16; ++g) {
       _mm512_store_ps(panel->scale[b * 16 + g], d * UnsignedByte(LowNibbles(scales.v[g / 4]), g % 4));
       _mm512_store_ps(panel->neg_min[b * 16 + g], neg_dmin * UnsignedByte(HighNibbles(scales.v[g / 4]), g % 4));
@@ -133,7 +146,7 @@ CONCORD_INLINE void DecodeTo(FormatQ2K, const uint8_t* const* rows, int64_t firs
 }
 
 template <typename Sink>
-CONCORD_INLINE void DecodeTo(FormatQ3K, const uint8_t* const* rows, int64_t first, int64_t count, Sink* sink) {
+CONCORD_INLINE void PutCodes(FormatQ3K, const uint8_t* const* rows, int64_t first, int64_t count, Sink* sink) {
   const __m512i third = Bytes512(4);
   CONCORD_UNROLL for (int64_t b = 0; b < count; ++b) {
     const int64_t at = (first + b) * FormatQ3K::kBlockBytes;
@@ -152,6 +165,11 @@ CONCORD_INLINE void DecodeTo(FormatQ3K, const uint8_t* const* rows, int64_t firs
         }
       }
     }
+  }
+}
+CONCORD_INLINE void PutScales(FormatQ3K, const uint8_t* const* rows, int64_t first, int64_t count, Panel* panel) {
+  for (int64_t b = 0; b < count; ++b) {
+    const int64_t at = (first + b) * FormatQ3K::kBlockBytes;
     // Bytes 94..109: the last two of q, scales[12], d. Nothing beyond the block is read.
     const Dwords4 tail = LoadColumns(rows, at + 94);
     const __m512 d = HighHalves(tail.v[3]);
@@ -164,18 +182,23 @@ CONCORD_INLINE void DecodeTo(FormatQ3K, const uint8_t* const* rows, int64_t firs
       const __m512i high = _mm512_slli_epi32(BitPairs(bytes[2], j), 4);
       const __m512i scales = _mm512_sub_epi8(_mm512_or_si512(low, high), Bytes512(32));
       CONCORD_UNROLL for (int i = 0; i < 4; ++i) {
-        _mm512_store_ps(sink->panel->scale[b * 16 + 4 * j + i], d * SignedByte(scales, i));
+        _mm512_store_ps(panel->scale[b * 16 + 4 * j + i], d * SignedByte(scales, i));
       }
     }
   }
 }
 
 template <typename Sink>
-CONCORD_INLINE void DecodeTo(FormatIq4Xs, const uint8_t* const* rows, int64_t first, int64_t count, Sink* sink) {
+CONCORD_INLINE void PutCodes(FormatIq4Xs, const uint8_t* const* rows, int64_t first, int64_t count, Sink* sink) {
   const __m512i table = TableOf(kNonLinear4);
   CONCORD_UNROLL for (int64_t b = 0; b < count; ++b) {
     const int64_t at = (first + b) * FormatIq4Xs::kBlockBytes;
     CONCORD_UNROLL for (int s = 0; s < 8; ++s) PutTable(rows, at + 8 + 16 * s, table, b * 8 + s, sink);
+  }
+}
+CONCORD_INLINE void PutScales(FormatIq4Xs, const uint8_t* const* rows, int64_t first, int64_t count, Panel* panel) {
+  for (int64_t b = 0; b < count; ++b) {
+    const int64_t at = (first + b) * FormatIq4Xs::kBlockBytes;
     const Dwords4 head = LoadColumns(rows, at);  // d | high bits of the scales, low nibbles of the scales
     const __m512 d = LowHalves(head.v[0]);
     CONCORD_UNROLL for (int s = 0; s < 8; ++s) {
@@ -183,8 +206,7 @@ CONCORD_INLINE void DecodeTo(FormatIq4Xs, const uint8_t* const* rows, int64_t fi
           _mm512_and_si512(_mm512_srli_epi32(head.v[1], static_cast<unsigned>(4 * s)), _mm512_set1_epi32(15));
       const __m512i high = _mm512_srli_epi32(head.v[0], static_cast<unsigned>(16 + 2 * s));
       const __m512i scale = OrMasked(low, _mm512_slli_epi32(high, 4), _mm512_set1_epi32(0x30));
-      _mm512_store_ps(sink->panel->scale[b * 8 + s],
-                      d * _mm512_cvtepi32_ps(_mm512_sub_epi32(scale, _mm512_set1_epi32(32))));
+      _mm512_store_ps(panel->scale[b * 8 + s], d * _mm512_cvtepi32_ps(_mm512_sub_epi32(scale, _mm512_set1_epi32(32))));
     }
   }
 }

@@ -187,7 +187,8 @@ CONCORD_INLINE void AmxPass(const LinearTile& tile, int64_t n0, int64_t m0, int6
     }
     PrefetchNext<F>(tile, rows, k0, chunk);
     SignedPanelSink<F::kOffsetShift> sink{&scratch->panels[p]};
-    DecodeTo(F{}, rows, k0 / F::kBlockElems, chunk / F::kBlockElems, &sink);
+    PutScales(F{}, rows, k0 / F::kBlockElems, chunk / F::kBlockElems, &scratch->panels[p]);
+    PutCodes(F{}, rows, k0 / F::kBlockElems, chunk / F::kBlockElems, &sink);
   }
   OperandsWritten();
   using P = KindOf<F>;

@@ -2,14 +2,12 @@
 
 #include "kernels/cpu/impl/dot_bytes.h"
 #include "kernels/cpu/impl/formats.h"
-#include "kernels/cpu/linear.h"
-#include "kernels/cpu/quantized_rows.h"
+#include "kernels/cpu/impl/token_row.h"
 #if defined(__AVX512VNNI__)
-#include "kernels/cpu/impl/decode_superblocks_avx512.h"
+#include "kernels/cpu/impl/linear_row_avx512.h"
 #endif
 
-// linear, arithmetic "int8/32": panels of W are decoded into L1 and multiplied with all rows of x of the tile; one row
-// of x or many, the code is the same, so the bits are.
+// linear, arithmetic "int8/32": panels of W are decoded into L1 and multiplied with all rows of x of the tile.
 namespace concord::kernels::CONCORD_ISA_NAMESPACE {
 
 // AVX-512: 2 panels * 6 rows of x, an integer and a float sum each, make 24 registers; 8 are left for W and scales.
@@ -31,29 +29,11 @@ template <typename F>
 CONCORD_INLINE void DecodePanel(const uint8_t* const* rows, int64_t first, int64_t count, Panel* panel) {
 #if defined(__AVX512VNNI__)
   PanelSink sink{panel};
-  DecodeTo(F{}, rows, first, count, &sink);
+  PutScales(F{}, rows, first, count, panel);
+  PutCodes(F{}, rows, first, count, &sink);
 #else
   DecodePanelByBlocks<F>(rows, first, count, panel);
 #endif
-}
-
-struct TokenRow {
-  const int8_t* q;
-  const float* scale;
-  const float* scaled_sum;
-  const int32_t* neg_sum;
-};
-
-template <typename F>
-CONCORD_INLINE TokenRow RowAt(const LinearTile& tile, int64_t m, int64_t k0) {
-  constexpr bool kSixteen = F::kGroup == 16;
-  const int64_t row = tile.x_rows == nullptr ? m : tile.x_rows[m];
-  const auto* record = static_cast<const uint8_t*>(tile.x) + row * tile.x_stride_bytes;
-  const int64_t sum_at = (kSixteen ? ScaledSum16Offset(tile.k) : ScaledSumOffset(tile.k)) + k0 / F::kGroup * 4;
-  const int64_t neg_at = (kSixteen ? NegSum16Offset(tile.k) : NegSumOffset(tile.k)) + k0 / F::kGroup * 4;
-  return {reinterpret_cast<const int8_t*>(record + k0),
-          reinterpret_cast<const float*>(record + ScaleOffset(tile.k) + k0 / 32 * 4),
-          reinterpret_cast<const float*>(record + sum_at), reinterpret_cast<const int32_t*>(record + neg_at)};
 }
 
 // What of a format the product depends on.
@@ -122,28 +102,6 @@ CONCORD_INLINE void MultiplyTokens(const LinearTile& tile, const Panel* panels, 
   }
 }
 
-#if defined(__AVX512VNNI__)
-// 16 rows of W by one row of x over a whole chunk.
-template <typename F>
-CONCORD_INLINE void MultiplyOneToken(const TokenRow& x, const uint8_t* const* rows, int64_t first_block, bool first,
-                                     Panel* panel, float* sums) {
-  constexpr int kGroups = kChunk / F::kGroup;
-  DotSink<F::kGroup> sink;
-  sink.panel = panel;
-  sink.x = x.q;
-  CONCORD_UNROLL for (int g = 0; g < kGroups; ++g) {
-    sink.dot[g] = F::kOffsetShift < 0 ? __m512i{} : _mm512_set1_epi32(x.neg_sum[g] * (1 << (F::kOffsetShift & 31)));
-  }
-  DecodeTo(F{}, rows, first_block, kChunk / F::kBlockElems, &sink);
-  VecF acc = first ? VecF{} : Load(sums);
-  CONCORD_UNROLL for (int g = 0; g < kGroups; ++g) {
-    acc = Fma(ToFloat((VecI)sink.dot[g]), Load(panel->scale[g]) * Set(x.scale[g * F::kGroup / 32]), acc);
-    if (F::kHasMin) acc = Fma(Load(panel->neg_min[g]), Set(x.scaled_sum[g]), acc);
-  }
-  Store(sums, acc);
-}
-#endif
-
 CONCORD_INLINE void WriteSums(const LinearTile& tile, int64_t n0, int64_t m0, int64_t m1, const float* sums) {
   for (int64_t p = 0; p < kPassRows && n0 + p < tile.n_end; p += kPanelRows) {
     const int64_t lanes = Min(kPanelRows, tile.n_end - n0 - p);
@@ -172,17 +130,6 @@ template <typename F>
 CONCORD_INLINE void PassChunk(const LinearTile& tile, const uint8_t* const* rows, int64_t panels, int64_t m0,
                               int64_t m1, int64_t k0, Int8Scratch* scratch) {
   const int64_t chunk = Min(kChunk, tile.k - k0);
-#if defined(__AVX512VNNI__)
-  if (m1 - m0 == 1 && chunk == kChunk) {
-    const TokenRow x = RowAt<F>(tile, m0, k0);
-    for (int64_t p = 0; p < panels; ++p) {
-      PrefetchNext<F>(tile, rows + p * kPanelRows, k0, chunk);
-      MultiplyOneToken<F>(x, rows + p * kPanelRows, k0 / F::kBlockElems, k0 == 0, scratch->panels,
-                          scratch->sums + p * kPanelRows);
-    }
-    return;
-  }
-#endif
   for (int64_t p = 0; p < panels; ++p) {
     PrefetchNext<F>(tile, rows + p * kPanelRows, k0, chunk);
     DecodePanel<F>(rows + p * kPanelRows, k0 / F::kBlockElems, chunk / F::kBlockElems, &scratch->panels[p]);
@@ -196,6 +143,9 @@ CONCORD_INLINE void PassChunk(const LinearTile& tile, const uint8_t* const* rows
 
 template <typename F>
 static void RunInt8(const LinearTile& tile) {
+#if defined(__AVX512VNNI__)
+  if (tile.m_end - tile.m_begin == 1) return RunOneRow<F>(tile);
+#endif
   auto* scratch = static_cast<Int8Scratch*>(tile.scratch);
   const auto* weights = static_cast<const uint8_t*>(tile.weights);
   for (int64_t m0 = tile.m_begin; m0 < tile.m_end; m0 += kPassTokens) {
@@ -211,8 +161,14 @@ static void RunInt8(const LinearTile& tile) {
   }
 }
 
-CONCORD_INLINE int64_t Int8ScratchBytes(int64_t m) {
-  return static_cast<int64_t>(sizeof(Int8Scratch)) + Min(m, kPassTokens) * kPassRows * 4;
+CONCORD_INLINE int64_t Int8ScratchBytes(int64_t k, int64_t m) {
+  const int64_t panels = static_cast<int64_t>(sizeof(Int8Scratch)) + Min(m, kPassTokens) * kPassRows * 4;
+#if defined(__AVX512VNNI__)
+  return Max(panels, RowScratchBytes(k));
+#else
+  static_cast<void>(k);
+  return panels;
+#endif
 }
 
 }  // namespace concord::kernels::CONCORD_ISA_NAMESPACE

@@ -17,11 +17,11 @@ static int64_t RowsScratch(int64_t k, int64_t) { return 8 * k * 4 + 64; }
 #if defined(__AMX_INT8__)
 template <typename F>
 constexpr auto kRunInt8 = RunInt8Amx<F>;
-static int64_t PanelScratch(int64_t k, int64_t m) { return Max(Int8ScratchBytes(m), AmxScratchBytes(k, m)); }
+static int64_t PanelScratch(int64_t k, int64_t m) { return Max(Int8ScratchBytes(k, m), AmxScratchBytes(k, m)); }
 #else
 template <typename F>
 constexpr auto kRunInt8 = RunInt8<F>;
-static int64_t PanelScratch(int64_t, int64_t m) { return Int8ScratchBytes(m); }
+static int64_t PanelScratch(int64_t k, int64_t m) { return Int8ScratchBytes(k, m); }
 #endif
 
 constexpr LinearKernel kLinearKernels[] = {

@@ -7,36 +7,20 @@
 // packed bytes, before they are spread, when there are fewest.
 namespace concord::kernels::CONCORD_ISA_NAMESPACE {
 
-// Where decoded codes go: dword i of the chunk, lane = row. Scales go to the panel in any case.
+// Where decoded codes go: dword i of the chunk, lane = row.
 
-// Into the panel, for several rows of x.
 struct PanelSink {
   Panel* panel;
   CONCORD_INLINE_MEMBER void Put(int64_t i, __m512i v) { _mm512_store_si512(panel->q[i], v); }
 };
 
-// Into the panel without their offset, as signed bytes.
+// Without their offset, as signed bytes.
 template <int kOffsetShift>
 struct SignedPanelSink {
   Panel* panel;
   CONCORD_INLINE_MEMBER void Put(int64_t i, __m512i v) {
     if (kOffsetShift >= 0) v = _mm512_sub_epi8(v, _mm512_set1_epi8(static_cast<char>(1 << (kOffsetShift & 7))));
     _mm512_store_si512(panel->q[i], v);
-  }
-};
-
-// Straight into the products with one row of x, which saves the way through L1. The integer sums are exact, so the bits
-// are those of the panel.
-template <int kGroupElems>
-struct DotSink {
-  Panel* panel;
-  const int8_t* x;
-  __m512i dot[kChunk / kGroupElems];
-  CONCORD_INLINE_MEMBER void Put(int64_t i, __m512i v) {
-    int32_t four;
-    __builtin_memcpy(&four, x + 4 * i, 4);
-    __m512i& d = dot[i / (kGroupElems / 4)];
-    d = _mm512_dpbusd_epi32(d, v, _mm512_set1_epi32(four));
   }
 };
 
