@@ -6,6 +6,10 @@
 // linear, arithmetic "int8/32", one row of x by four rows of W at a time.
 namespace concord::kernels::CONCORD_ISA_NAMESPACE {
 
+// Rows are asked for as they lie in memory, whole fours ahead, by so much at least. Measured on Zen 4 with two cores,
+// where hardware prefetched next to nothing (10 GB/s of 30 without asking): 4.6 KB 25, 9 KB 29, 14 KB 29 GB/s of q4_k.
+constexpr int64_t kAheadBytes = 8192;
+
 // Rows whose last chunk is none are read from a copy of it.
 constexpr int64_t kChunkBytes = 320;  // of 256 elements, at most 34 for 32
 
@@ -75,13 +79,13 @@ template <typename F>
 CONCORD_INLINE __m128 MultiplyFourRows(const uint8_t* const* rows, int64_t step, const TokenRow& x, int64_t k,
                                        RowScratch* scratch) {
   constexpr int64_t kBytes = kChunk / F::kBlockElems * F::kBlockBytes;
+  const int64_t ahead = (kAheadBytes / (4 * step) + 1) * 4 * step;
   const uint8_t* w[4] = {rows[0], rows[1], rows[2], rows[3]};
   __m128 acc = {};
   int64_t i = 0;
   for (; i + kChunk <= k; i += kChunk) {
-    CONCORD_UNROLL for (int r = 0; r < 4; ++r) {
-      for (int64_t at = 0; at < kBytes; at += 64) PrefetchFar(w[r] + 4 * step + at);
-    }
+    const uint8_t* later = rows[0] + ahead + 4 * (w[0] - rows[0]);
+    CONCORD_UNROLL for (int64_t at = 0; at < 4 * kBytes; at += 64) PrefetchFar(later + at);
     acc = AddChunk<F>(w, x, scratch->x, i / F::kGroup, kChunk / F::kGroup, acc);
     CONCORD_UNROLL for (int r = 0; r < 4; ++r) w[r] += kBytes;
   }
