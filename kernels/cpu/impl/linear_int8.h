@@ -11,11 +11,16 @@
 namespace concord::kernels::CONCORD_ISA_NAMESPACE {
 
 // AVX-512: 2 panels * 6 rows of x, an integer and a float sum each, make 24 registers; 8 are left for W and scales.
-// NEON: 1 panel * 3 rows of x, 4 registers an integer and a float sum each, make 24 as well; 8 are left for a quarter
-// of W, the bytes of x and scales. 4 loads of W and 3 of x then feed 12 products, as many as two load ports keep up
-// with. With fewer and narrower registers one panel by two rows is as much as it makes sense to unroll.
+// With sums that start at an offset a group of 32 that is too few for gcc, which spills (349 GOPS a core of 461 on Zen
+// 4), so 5 rows (372); groups of 16 are better with 6 (302 against 265), as their sums leave more often. NEON: 1 panel
+// * 3 rows of x, 4 registers an integer and a float sum each, make 24 as well; 8 are left for a quarter of W, the bytes
+// of x and scales. 4 loads of W and 3 of x then feed 12 products, as many as two load ports keep up with. With fewer
+// and narrower registers one panel by two rows is as much as it makes sense to unroll.
 constexpr int kPassPanels = kWide ? 2 : 1;
-constexpr int kTileTokens = kWide ? 6 : kNeon ? 3 : 2;
+template <typename P>
+constexpr int kTileTokens = kWide   ? (P::kGroup == 16 ? 6 : 5)
+                            : kNeon ? 3
+                                    : 2;
 constexpr int64_t kPassRows = kPassPanels * kPanelRows;  // rows of W at a time
 // Rows of x at a time: their sums, 64 KiB, stay in L2.
 constexpr int64_t kPassTokens = 512;
@@ -81,7 +86,7 @@ static void MultiplyChunk(const Panel* panels, const TokenRow* x, int64_t chunk,
   }
 }
 
-template <typename P, int kPanels, int kTokens = kTileTokens>
+template <typename P, int kPanels, int kTokens = kTileTokens<P>>
 CONCORD_INLINE void MultiplyUpTo(int64_t n, const Panel* panels, const TokenRow* x, int64_t chunk, int shift,
                                  bool first, float* sums) {
   if constexpr (kTokens > 1) {
@@ -90,14 +95,30 @@ CONCORD_INLINE void MultiplyUpTo(int64_t n, const Panel* panels, const TokenRow*
   MultiplyChunk<P, kPanels, kTokens>(panels, x, chunk, shift, first, sums);
 }
 
+// Many rows of x do not fit L2; the next few are asked for while these are multiplied.
+template <typename F>
+CONCORD_INLINE void PrefetchRow(const TokenRow& x, int64_t chunk) {
+  for (int64_t at = 0; at < chunk; at += 64) PrefetchNear(x.q + at);
+  PrefetchNear(x.scale);
+  if (F::kHasMin) PrefetchNear(x.scaled_sum);
+  if (F::kOffsetShift >= 0) PrefetchNear(x.neg_sum);
+}
+
 template <typename F, int kPanels>
 CONCORD_INLINE void MultiplyTokens(const LinearTile& tile, const Panel* panels, int64_t m0, int64_t m1, int64_t k0,
                                    float* sums) {
+  constexpr int64_t kMost = kTileTokens<KindOf<F>>;
   const int64_t chunk = Min(kChunk, tile.k - k0);
-  for (int64_t m = m0; m < m1; m += kTileTokens) {
-    TokenRow x[kTileTokens];
-    const int64_t n = Min(kTileTokens, m1 - m);
+  // Evenly: 8 rows are 4 and 4, as few loads of W a product as can be.
+  const int64_t times = (m1 - m0 + kMost - 1) / kMost, step = (m1 - m0 + times - 1) / times;
+  for (int64_t m = m0; m < m1; m += step) {
+    TokenRow x[kMost];
+    const int64_t n = Min(step, m1 - m);
     for (int64_t t = 0; t < n; ++t) x[t] = RowAt<F>(tile, m + t, k0);
+    for (int64_t t = m + step; t < Min(m + 2 * step, m1); ++t) {
+      PrefetchRow<F>(RowAt<F>(tile, t, k0), chunk);
+      for (int64_t p = 0; p < kPassRows; p += 16) PrefetchNear(sums + (t - m0) * kPassRows + p);
+    }
     MultiplyUpTo<KindOf<F>, kPanels>(n, panels, x, chunk, F::kOffsetShift & 31, k0 == 0, sums + (m - m0) * kPassRows);
   }
 }

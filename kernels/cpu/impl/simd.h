@@ -181,5 +181,6 @@ CONCORD_INLINE uint16_t ToBf16(float f) {
 
 // Brings a later part of a weight matrix near. Addresses past its end are harmless.
 CONCORD_INLINE void PrefetchFar(const void* p) { __builtin_prefetch(p, 0, 2); }
+CONCORD_INLINE void PrefetchNear(const void* p) { __builtin_prefetch(p, 0, 3); }
 
 }  // namespace concord::kernels::CONCORD_ISA_NAMESPACE
