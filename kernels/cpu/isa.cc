@@ -13,7 +13,7 @@
 namespace concord::kernels {
 namespace {
 
-constexpr const char* kNames[kIsaCount] = {"portable",  "avx2", "avx512",       "avx512vnni",
+constexpr const char* kNames[kIsaCount] = {"portable",  "avx2", "avx512",       "avx512vnni", "avx512bf16",
                                            "avx512amx", "neon", "neon_dotprod", "neon_i8mm"};
 
 #if defined(__x86_64__)
@@ -47,7 +47,7 @@ bool AskForTiles() {
 }
 
 Isa Detect() {
-  uint32_t a = 0, b = 0, c = 0, d = 0;
+  uint32_t a = 0, b = 0, c = 0, d = 0, unused = 0;
   if (__get_cpuid(1, &a, &b, &c, &d) == 0) return Isa::kPortable;
   constexpr uint32_t kFma = 1u << 12, kOsXsave = 1u << 27, kAvx = 1u << 28, kF16c = 1u << 29;
   if (!Has(c, kFma | kOsXsave | kAvx | kF16c) || !Has(SavedState(), kYmmState)) return Isa::kPortable;
@@ -58,7 +58,10 @@ Isa Detect() {
   if (!Has(b, kAvx512Bits) || !Has(SavedState(), kZmmState)) return Isa::kAvx2;
   if (!Has(c, kVnni)) return Isa::kAvx512;
   constexpr uint32_t kAmxBits = 1u << 22 | 1u << 24 | 1u << 25;  // BF16, TILE, INT8
-  return Has(d, kAmxBits) && AskForTiles() ? Isa::kAvx512Amx : Isa::kAvx512Vnni;
+  constexpr uint32_t kBf16 = 1u << 5;
+  uint32_t a1 = 0;
+  if (__get_cpuid_count(7, 1, &a1, &b, &c, &unused) == 0 || !Has(a1, kBf16)) return Isa::kAvx512Vnni;
+  return Has(d, kAmxBits) && AskForTiles() ? Isa::kAvx512Amx : Isa::kAvx512Bf16;
 }
 #elif defined(__aarch64__)
 constexpr Isa kWeakest = Isa::kNeon;

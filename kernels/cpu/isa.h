@@ -9,6 +9,7 @@ enum class Isa {
   kAvx2,        // AVX2, FMA, F16C
   kAvx512,      // AVX-512 F, BW, DQ, VL
   kAvx512Vnni,  // and VNNI
+  kAvx512Bf16,  // and BF16
   kAvx512Amx,   // and AMX tiles of int8 and bf16
 
   kNeon,         // Arm: armv8-a, which has NEON
@@ -16,9 +17,9 @@ enum class Isa {
   kNeonI8mm,     // and usdot
 };
 
-constexpr int kIsaCount = 8;
+constexpr int kIsaCount = 9;
 
-// "portable", "avx2", "avx512", "avx512vnni", "avx512amx", "neon", "neon_dotprod", "neon_i8mm".
+// "portable", "avx2", "avx512", "avx512vnni", "avx512bf16", "avx512amx", "neon", "neon_dotprod", "neon_i8mm".
 const char* IsaName(Isa isa);
 
 // True when this build holds the variant and this machine (and its operating system) can run it.

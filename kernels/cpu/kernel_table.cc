@@ -12,6 +12,7 @@ const KernelTable& Kernels(Isa isa) {
   if (isa == Isa::kAvx2) return avx2::kTable;
   if (isa == Isa::kAvx512) return avx512::kTable;
   if (isa == Isa::kAvx512Vnni) return avx512vnni::kTable;
+  if (isa == Isa::kAvx512Bf16) return avx512bf16::kTable;
   if (isa == Isa::kAvx512Amx) return avx512amx::kTable;
 #elif defined(__aarch64__)
   if (isa == Isa::kNeon) return neon::kTable;
@@ -27,6 +28,7 @@ const LinearKernel* LinearKernels(Isa isa, int32_t* count) {
   if (isa == Isa::kAvx2) return avx2::LinearList(count);
   if (isa == Isa::kAvx512) return avx512::LinearList(count);
   if (isa == Isa::kAvx512Vnni) return avx512vnni::LinearList(count);
+  if (isa == Isa::kAvx512Bf16) return avx512bf16::LinearList(count);
   if (isa == Isa::kAvx512Amx) return avx512amx::LinearList(count);
 #elif defined(__aarch64__)
   if (isa == Isa::kNeon) return neon::LinearList(count);

@@ -17,9 +17,11 @@ namespace concord::kernels {
 //            acc), group after group from k = 0. w_scale and w_min are products rounded to f32.
 //   f32      W is decoded to f32. 16 accumulators, acc[k % 16] = fma(w, x, acc[k % 16]) for k = 0, 1, ..., then the
 //            sums of i and i + 8, of i and i + 4, i + 2, i + 1.
-//   bf16,    Per 32 of k the products of even and of odd k, each chain fused, then their sum, then that to acc; first
-//   of f16      W's high part with x's high part, then with its low part, then (f16) W's low part with x's high part.
-//            Only machines with a tile unit have these; elsewhere such weights are multiplied in f32.
+//   bf16,    With a tile unit: per 32 of k the products of even and of odd k, each chain fused, then their sum, then that
+//   f16         to acc; first W's high part with x's high part, then with its low part, then (f16) W's low part with x's
+//               high part. With AVX512-BF16 ("bf16" only): x rounded to bf16, pairs of k in 16 accumulators, acc[i % 16] +=
+//            w x for k = 2 i + 1, then for 2 i; they are added as those of f32.
+//            Other machines have neither and multiply such weights in f32.
 // The bias is added last.
 struct LinearTile {
   const packing::Packing* packing = nullptr;

@@ -1,17 +1,13 @@
 #pragma once
 
-#include "kernels/cpu/impl/simd.h"
-#include "kernels/cpu/linear.h"
+#include "kernels/cpu/impl/blocked_rows.h"
 
 // linear, arithmetic "f32": 16 lanes over k, one register of sums a row of W and row of x.
 namespace concord::kernels::CONCORD_ISA_NAMESPACE {
 
-// AVX-512: 4 rows of W by 6 of x make 24 registers of sums, 10 loads for 24 products; one row of x meets 8 of W. NEON,
-// with 4 registers a sum: 3 by 2, or 6 by 1, make 24 as well.
-constexpr int64_t kWeightRows = kNeon ? 3 : 4;
-constexpr int64_t kXRows = kWide ? 6 : 2;
+// One row of x meets more rows of W than several do.
 constexpr int64_t kSingleXWeightRows = kNeon ? 6 : 8;
-constexpr int64_t kManyXRows = 6;  // from here on W is decoded once into scratch instead of on the way
+constexpr int64_t kManyXRows = 6;  // from here on W is brought into blocks, decoded
 
 struct WeightsF32 {
   using Element = float;
@@ -130,17 +126,44 @@ CONCORD_INLINE void DecodeHalves(const uint8_t* row, int64_t k, float* out) {
   if (i < k) StorePart(out + i, W::Part(p + i, k - i), k - i);
 }
 
+struct FloatProducts {
+  static constexpr int64_t kBytes = 4;
+  using Operand = VecF;
+  CONCORD_INLINE Operand At(const uint8_t* p) { return LoadAs<VecF>(p); }
+  CONCORD_INLINE VecF Add(VecF sums, Operand w, Operand x) { return Fma(w, x, sums); }
+};
+CONCORD_INLINE bool ForBlocks(const LinearTile& tile) {
+  return tile.m_end - tile.m_begin >= kManyXRows && tile.k % kLanes == 0;
+}
+
 template <typename W>
 static void RunHalf(const LinearTile& tile) {
+  if (ForBlocks(tile)) {
+    return RunBlocked<FloatProducts>(tile, false, [](const uint8_t* row, int64_t first, int64_t count, uint8_t* out) {
+      DecodeHalves<W>(row + 2 * first, count, reinterpret_cast<float*>(out));
+      return static_cast<const uint8_t*>(out);
+    });
+  }
   if (tile.m_end - tile.m_begin < kManyXRows) return RunInPlace<W>(tile);
   RunDecoded(tile, [&](const uint8_t* row, float* out) { DecodeHalves<W>(row, tile.k, out); });
 }
 
-static void RunF32(const LinearTile& tile) { RunInPlace<WeightsF32>(tile); }
+static void RunF32(const LinearTile& tile) {
+  if (!ForBlocks(tile)) return RunInPlace<WeightsF32>(tile);
+  RunPlainBlocks<FloatProducts>(tile);
+}
 
 static void RunAny(const LinearTile& tile) {
   const packing::Packing* packing = tile.packing;
-  RunDecoded(tile, [&](const uint8_t* row, float* out) { packing->decode(row, tile.k / packing->block_elems, out); });
+  const auto decode = [&](const uint8_t* row, int64_t first, int64_t count, float* out) {
+    packing->decode(row + first / packing->block_elems * packing->block_bytes, count / packing->block_elems, out);
+  };
+  static_assert(kBlockBytes / 4 % 256 == 0, "chunks are whole blocks of every packing");
+  if (!ForBlocks(tile)) return RunDecoded(tile, [&](const uint8_t* row, float* out) { decode(row, 0, tile.k, out); });
+  RunBlocked<FloatProducts>(tile, false, [&](const uint8_t* row, int64_t first, int64_t count, uint8_t* out) {
+    decode(row, first, count, reinterpret_cast<float*>(out));
+    return static_cast<const uint8_t*>(out);
+  });
 }
 
 }  // namespace concord::kernels::CONCORD_ISA_NAMESPACE

@@ -3,6 +3,9 @@
 #include "kernels/cpu/impl/linear_f32.h"
 #include "kernels/cpu/impl/linear_int8.h"
 #include "kernels/cpu/impl/quantize.h"
+#if defined(__AVX512BF16__)
+#include "kernels/cpu/impl/linear_dpbf16.h"
+#endif
 #if defined(__AMX_INT8__)
 #include "kernels/cpu/impl/linear_amx.h"
 #include "kernels/cpu/impl/linear_bf16.h"
@@ -11,8 +14,8 @@
 // The variants of `linear`, one line each; tests and benchmarks read this list too.
 namespace concord::kernels::CONCORD_ISA_NAMESPACE {
 
-static int64_t NoScratch(int64_t, int64_t) { return 64; }
-static int64_t RowsScratch(int64_t k, int64_t) { return 8 * k * 4 + 64; }
+static int64_t BlocksScratch(int64_t, int64_t m) { return BlockScratchBytes(m); }
+static int64_t RowsScratch(int64_t k, int64_t m) { return Max(8 * k * 4 + 64, BlockScratchBytes(m)); }
 
 #if defined(__AMX_INT8__)
 template <typename F>
@@ -25,9 +28,12 @@ static int64_t PanelScratch(int64_t k, int64_t m) { return Int8ScratchBytes(k, m
 #endif
 
 constexpr LinearKernel kLinearKernels[] = {
-    {"f32", "f32", 8, 1, NoScratch, RunF32, nullptr, nullptr},
+    {"f32", "f32", 8, 1, BlocksScratch, RunF32, nullptr, nullptr},
     {"f16", "f32", 8, 1, RowsScratch, RunHalf<WeightsF16>, nullptr, nullptr},
     {"bf16", "f32", 8, 1, RowsScratch, RunHalf<WeightsBf16>, nullptr, nullptr},
+#if defined(__AVX512BF16__)
+    {"bf16", "bf16", 16, 32, BlocksScratch, RunBf16Pairs, RoundRows, RoundedRowBytes},
+#endif
 #if defined(__AMX_BF16__)
     {"f16", "f16", kPassRows, 32, HalfScratchBytes, RunHalfTiles<true>, SplitRows, SplitRowBytes},
     {"bf16", "bf16", kPassRows, 32, HalfScratchBytes, RunHalfTiles<false>, SplitRows, SplitRowBytes},

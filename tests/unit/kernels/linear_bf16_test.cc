@@ -2,12 +2,14 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <tuple>
 
 #include "kernels/cpu/linear.h"
+#include "kernels/cpu/rounded_rows.h"
 #include "kernels/cpu/split_rows.h"
 #include "tests/unit/kernels/kernel_testing.h"
 
-// The arithmetics "bf16" and "f16" on machines with a tile unit, against what its instruction is defined to do.
+// The arithmetics "bf16" and "f16" of machines that have them, against what their instructions are defined to do.
 namespace concord::kernels {
 namespace {
 
@@ -27,9 +29,34 @@ std::pair<float, float> Parts(float x) {
   return {high, FromBf16(static_cast<uint16_t>((bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16))};
 }
 
+float Rounded(float x) {
+  uint32_t bits;
+  std::memcpy(&bits, &x, 4);
+  return FromBf16(static_cast<uint16_t>((bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16));
+}
+// The 16 sums of a register, from the 8 lanes that are 8 apart on.
+float Tree(const float* sums) {
+  float v[16];
+  std::copy(sums, sums + 16, v);
+  for (int step = 8; step > 0; step /= 2) {
+    for (int i = 0; i < step; ++i) v[i] += v[i + step];
+  }
+  return v[0];
+}
+
+struct Kind {
+  const char* type;
+  Isa isa;
+};
+
 struct Problem {
-  Problem(std::mt19937& rng, const char* type, int64_t n_rows, int64_t n_cols, int64_t m_rows)
-      : packing(packing::Find(type)), n(n_rows), k(n_cols), m(m_rows), row_stride(2 * k + 2 * (rng() % 2)) {
+  Problem(std::mt19937& rng, Kind kind, int64_t n_rows, int64_t n_cols, int64_t m_rows)
+      : packing(packing::Find(kind.type)),
+        n(n_rows),
+        k(n_cols),
+        m(m_rows),
+        row_stride(2 * k + 2 * (rng() % 2)),
+        isa(kind.isa) {
     weights.resize(static_cast<size_t>(n * row_stride + 1));
     decoded.resize(static_cast<size_t>(n * k));
     for (int64_t i = 0; i < n; ++i) {
@@ -39,8 +66,8 @@ struct Problem {
     }
     x = RandomFloats(rng, m * k);
     bias = RandomFloats(rng, n);
-    kernel = FindLinear(type, type);
-    records.resize(static_cast<size_t>(m * SplitRowBytes(k)));
+    kernel = FindLinear(kind.type, kind.type, isa);
+    records.resize(static_cast<size_t>(m * kernel->x_row_bytes(k)));
     kernel->make_rows(x.data(), k, m, k, records.data());
   }
 
@@ -52,7 +79,7 @@ struct Problem {
     tile.n_end = n;
     tile.k = k;
     tile.x = records.data();
-    tile.x_stride_bytes = SplitRowBytes(k);
+    tile.x_stride_bytes = kernel->x_row_bytes(k);
     tile.m_end = m;
     tile.y_stride = n + 3;
     y->assign(static_cast<size_t>(m * tile.y_stride), 12345.0f);
@@ -66,7 +93,7 @@ struct Problem {
     kernel->run(tile);
   }
 
-  // One instruction for one sum: even and odd products of 32 elements.
+  // One instruction of the tile unit for one sum: even and odd products of 32 elements.
   static void AddStep(const float* a, const float* b, float* acc) {
     float even = 0, odd = 0;
     for (int64_t i = 0; i < 32; i += 2) {
@@ -75,7 +102,19 @@ struct Problem {
     }
     *acc += even + odd;
   }
+  // VDPBF16PS: the products of pairs, the odd one first.
+  float EmulatedPairs(int64_t row, int64_t out) const {
+    float acc[16] = {};
+    for (int64_t i = 0; i < k; i += 2) {
+      float& sum = acc[i / 2 % 16];
+      for (const int64_t at : {i + 1, i}) {
+        sum = std::fmaf(decoded[static_cast<size_t>(out * k + at)], Rounded(x[static_cast<size_t>(row * k + at)]), sum);
+      }
+    }
+    return Tree(acc) + bias[static_cast<size_t>(out)];
+  }
   float Emulated(int64_t row, int64_t out) const {
+    if (isa == Isa::kAvx512Bf16) return EmulatedPairs(row, out);
     float acc = 0;
     for (int64_t k0 = 0; k0 < k; k0 += 32) {
       float w[2][32], v[2][32];
@@ -102,15 +141,18 @@ struct Problem {
 
   const packing::Packing* packing;
   int64_t n, k, m, row_stride;
+  Isa isa;
   std::vector<uint8_t> weights, records;
   std::vector<float> decoded, x, bias;
   const LinearKernel* kernel;
 };
 
-class HalfLinearTest : public testing::TestWithParam<const char*> {
+class HalfLinearTest : public testing::TestWithParam<Kind> {
  protected:
   void SetUp() override {
-    if (FindLinear(GetParam(), GetParam()) == nullptr) GTEST_SKIP() << "no tile unit (AMX) on this machine";
+    const auto [type, isa] = GetParam();
+    if (!IsaSupported(isa)) GTEST_SKIP() << "no " << IsaName(isa) << " on this machine";
+    ASSERT_NE(FindLinear(type, type, isa), nullptr);
   }
 };
 
@@ -127,8 +169,9 @@ TEST_P(HalfLinearTest, IsWhatTheInstructionIsDefinedToDo) {
                                          << p.k;
         double magnitude = 0;
         const double exact = p.Exact(i, j, &magnitude);
-        // Two parts hold x to 2^-16 and f16 exactly; what is left out of a product is 2^-16 of it.
-        ASSERT_NEAR(got, exact, magnitude * (0x1p-15 + static_cast<double>(p.k) * 0x1p-24));
+        // Two parts hold x to 2^-16 and f16 exactly; what is left out of a product is 2^-16 of it. Rounded x has 2^-9.
+        const double of_product = p.isa == Isa::kAvx512Bf16 ? 0x1p-9 : 0x1p-15;
+        ASSERT_NEAR(got, exact, magnitude * (of_product + static_cast<double>(p.k) * 0x1p-24));
       }
       for (int64_t j = p.n; j < p.n + 3; ++j) ASSERT_EQ(y[static_cast<size_t>(i * (p.n + 3) + j)], 12345.0f);
     }
@@ -203,27 +246,45 @@ TEST_P(HalfLinearTest, WhatIsNotFiniteShows) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Types, HalfLinearTest, testing::Values("bf16", "f16"),
-                         [](const auto& info) { return std::string(info.param); });
+INSTANTIATE_TEST_SUITE_P(Kinds, HalfLinearTest,
+                         testing::Values(Kind{"bf16", Isa::kAvx512Bf16}, Kind{"bf16", Isa::kAvx512Amx},
+                                         Kind{"f16", Isa::kAvx512Amx}),
+                         [](const auto& info) { return std::string(info.param.type) + "_" + IsaName(info.param.isa); });
 
-TEST(SplitRowsTest, BitsAreTheSameOnEveryInstructionSetThatHasThem) {
+TEST(RoundedRowsTest, AreRoundedToNearestEven) {
+  if (!IsaSupported(Isa::kAvx512Bf16)) GTEST_SKIP() << "no avx512bf16 on this machine";
+  std::mt19937 rng(6);
+  std::vector<float> x = RandomFloats(rng, 3 * 96);
+  x[0] = 0;
+  x[1] = -0.0f;
+  x[2] = FromBf16(0x3f80) * (1 + 0x1p-8f);  // half way, to even
+  x[3] = FromBf16(0x3f81) * 1.0f + 0x1p-8f;
+  const LinearKernel* kernel = FindLinear("bf16", "bf16", Isa::kAvx512Bf16);
+  std::vector<uint8_t> records(static_cast<size_t>(3 * RoundedRowBytes(96)));
+  kernel->make_rows(x.data(), 96, 3, 96, records.data());
+  for (int64_t i = 0; i < 3 * 96; ++i) {
+    uint16_t got;
+    std::memcpy(&got, &records[static_cast<size_t>(i / 96 * RoundedRowBytes(96) + i % 96 * 2)], 2);
+    EXPECT_EQ(FromBf16(got), Rounded(x[static_cast<size_t>(i)])) << i;
+  }
+}
+
+TEST(SplitRowsTest, OfMachinesWithTiles) {
+  if (!IsaSupported(Isa::kAvx512Amx)) GTEST_SKIP() << "no avx512amx on this machine";
   std::mt19937 rng(5);
   std::vector<float> x = RandomFloats(rng, 64);
   x[0] = 0;
   x[1] = -0.0f;
   x[2] = std::numeric_limits<float>::max();
   x[3] = std::numeric_limits<float>::denorm_min();
-  for (Isa isa : SupportedIsas()) {
-    const LinearKernel* kernel = FindLinear("bf16", "bf16", isa);
-    if (kernel == nullptr) continue;
-    std::vector<uint16_t> record(static_cast<size_t>(SplitRowBytes(64) / 2));
-    kernel->make_rows(x.data(), 64, 1, 64, record.data());
-    for (size_t i = 0; i < 64; ++i) {
-      const auto [high, low] = Parts(x[i]);
-      EXPECT_EQ(FromBf16(record[i]), high);
-      EXPECT_EQ(FromBf16(record[64 + i]), low);
-      EXPECT_LE(std::fabs(double{x[i]} - high - low), std::fabs(double{x[i]}) * 0x1p-16 + 0x1p-140);
-    }
+  const LinearKernel* kernel = FindLinear("bf16", "bf16", Isa::kAvx512Amx);
+  std::vector<uint16_t> record(static_cast<size_t>(SplitRowBytes(64) / 2));
+  kernel->make_rows(x.data(), 64, 1, 64, record.data());
+  for (size_t i = 0; i < 64; ++i) {
+    const auto [high, low] = Parts(x[i]);
+    EXPECT_EQ(FromBf16(record[i]), high);
+    EXPECT_EQ(FromBf16(record[64 + i]), low);
+    EXPECT_LE(std::fabs(double{x[i]} - high - low), std::fabs(double{x[i]}) * 0x1p-16 + 0x1p-140);
   }
 }
 

@@ -1,0 +1,74 @@
+#pragma once
+
+#include "kernels/cpu/impl/blocked_rows.h"
+#include "kernels/cpu/impl/linear_row_avx512.h"
+#include "kernels/cpu/rounded_rows.h"
+
+// linear, arithmetic "bf16", with VDPBF16PS (Intel SDM), which adds the product of two odd elements to each of 16 sums,
+// then that of two even ones. Pair i of k goes to sum i % 16, and the 16 are added as those of "f32" are. x is rounded
+// to bf16 once; W is used as it lies in memory. f16 weights have more bits than bf16 and are multiplied in f32.
+namespace concord::kernels::CONCORD_ISA_NAMESPACE {
+
+static void RoundRows(const float* x, int64_t x_stride, int64_t n_rows, int64_t k, void* out) {
+  for (int64_t row = 0; row < n_rows; ++row) {
+    auto* to = static_cast<uint8_t*>(out) + row * RoundedRowBytes(k);
+    for (int64_t i = 0; i < k; i += 2 * kLanes) {
+      const float* from = x + row * x_stride + i;
+      const __m512bh both = _mm512_cvtne2ps_pbh(_mm512_loadu_ps(from + kLanes), _mm512_loadu_ps(from));
+      _mm512_storeu_si512(to + 2 * i, (__m512i)both);
+    }
+  }
+}
+
+struct Bf16Pairs {
+  static constexpr int64_t kBytes = 2;
+  using Operand = __m512i;
+  CONCORD_INLINE Operand At(const uint8_t* p) { return _mm512_loadu_si512(p); }
+  CONCORD_INLINE VecF Add(VecF sums, Operand w, Operand x) {
+    return (VecF)_mm512_dpbf16_ps((__m512)sums, (__m512bh)w, (__m512bh)x);
+  }
+};
+
+// Some rows of x: four rows of W along their length, asked for in the order of addresses.
+template <int kTokens>
+static void PairsByFew(const LinearTile& tile) {
+  const int64_t stride = tile.row_stride_bytes,
+                ahead = (kAheadBytes / (kWeightRows * stride) + 1) * kWeightRows * stride;
+  const uint8_t* x[kTokens];
+  for (int t = 0; t < kTokens; ++t) x[t] = RowOfX(tile, tile.m_begin + t);
+  for (int64_t n = tile.n_begin; n < tile.n_end; n += kWeightRows) {
+    const uint8_t* w[kWeightRows];  // past the end the last one again; its sums are not written
+    for (int64_t r = 0; r < kWeightRows; ++r) {
+      w[r] = static_cast<const uint8_t*>(tile.weights) + Min(n + r, tile.n_end - 1) * stride;
+    }
+    VecF acc[kTokens][kWeightRows] = {};
+    for (int64_t at = 0; at < 2 * tile.k; at += 64) {
+      CONCORD_UNROLL for (int r = 0; r < kWeightRows; ++r) PrefetchFar(w[0] + ahead + kWeightRows * at + 64 * r);
+      Bf16Pairs::Operand rows[kWeightRows];
+      CONCORD_UNROLL for (int r = 0; r < kWeightRows; ++r) rows[r] = Bf16Pairs::At(w[r] + at);
+      CONCORD_UNROLL for (int t = 0; t < kTokens; ++t) {
+        const Bf16Pairs::Operand pairs = Bf16Pairs::At(x[t] + at);
+        CONCORD_UNROLL for (int r = 0; r < kWeightRows; ++r) acc[t][r] = Bf16Pairs::Add(acc[t][r], rows[r], pairs);
+      }
+    }
+    CONCORD_UNROLL for (int t = 0; t < kTokens; ++t) {
+      WriteResults<kWeightRows>(acc[t], Min(kWeightRows, tile.n_end - n),
+                                tile.bias == nullptr ? nullptr : tile.bias + n, RowOfY(tile, tile.m_begin + t) + n);
+    }
+  }
+}
+
+template <int kTokens = kXRows>
+CONCORD_INLINE void PairsByUpTo(const LinearTile& tile) {
+  if constexpr (kTokens > 1) {
+    if (tile.m_end - tile.m_begin < kTokens) return PairsByUpTo<kTokens - 1>(tile);
+  }
+  PairsByFew<kTokens>(tile);
+}
+
+static void RunBf16Pairs(const LinearTile& tile) {
+  if (tile.m_end - tile.m_begin <= kXRows) return PairsByUpTo(tile);
+  RunPlainBlocks<Bf16Pairs>(tile);
+}
+
+}  // namespace concord::kernels::CONCORD_ISA_NAMESPACE
