@@ -17,10 +17,11 @@ namespace concord::kernels {
 //            acc), group after group from k = 0. w_scale and w_min are products rounded to f32.
 //   f32      W is decoded to f32. 16 accumulators, acc[k % 16] = fma(w, x, acc[k % 16]) for k = 0, 1, ..., then the
 //            sums of i and i + 8, of i and i + 4, i + 2, i + 1.
-//   bf16,    With a tile unit: per 32 of k the products of even and of odd k, each chain fused, then their sum, then that
-//   f16         to acc; first W's high part with x's high part, then with its low part, then (f16) W's low part with x's
-//               high part. With AVX512-BF16 ("bf16" only): x rounded to bf16, pairs of k in 16 accumulators, acc[i % 16] +=
-//            w x for k = 2 i + 1, then for 2 i; they are added as those of f32.
+//   bf16     With AVX512-BF16: x rounded to bf16, 16 accumulators, pair i of k in acc[i % 16] = fma(w, x, acc) for
+//            k = 2 i + 1, then for 2 i; they are added as those of f32.
+//   bf16,    With a tile unit: per 32 of k the products of even and of odd k, each chain fused, then their sum, then
+//   f16         that to acc; first W's high part with x's high part, then with its low part, then (f16) W's low part
+//               with x's high part.
 //            Other machines have neither and multiply such weights in f32.
 // The bias is added last.
 struct LinearTile {
@@ -51,7 +52,7 @@ struct LinearKernel {
   int64_t (*scratch_bytes)(int64_t k, int64_t m);  // enough for m rows of x and for any fewer
   void (*run)(const LinearTile& tile);
   // How x is made ready, once for all that multiply it: n_rows rows of k floats, x_stride floats apart, to records
-  // x_row_bytes(k) apart (quantized_rows.h, split_rows.h). Null: x is used as it is.
+  // x_row_bytes(k) apart (quantized_rows.h, split_rows.h, rounded_rows.h). Null: x is used as it is.
   void (*make_rows)(const float* x, int64_t x_stride, int64_t n_rows, int64_t k, void* out);
   int64_t (*x_row_bytes)(int64_t k);
 };

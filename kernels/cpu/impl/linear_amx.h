@@ -174,6 +174,16 @@ CONCORD_INLINE int64_t AmxScratchBytes(int64_t k, int64_t m) {
          kBlockPasses * token_tiles * kTokenTile * kPassRows * 4;
 }
 
+// The part of W that the next pass will read is asked for while this one computes; 64 bytes a request.
+template <typename F>
+CONCORD_INLINE void PrefetchNext(const LinearTile& tile, const uint8_t* const* rows, int64_t k0, int64_t chunk) {
+  const int64_t begin = k0 / F::kBlockElems * F::kBlockBytes + kPassRows * tile.row_stride_bytes;
+  const int64_t end = begin + chunk / F::kBlockElems * F::kBlockBytes;
+  for (int64_t r = 0; r < kPanelRows; ++r) {
+    for (int64_t at = begin; at < end; at += 64) PrefetchFar(rows[r] + at);
+  }
+}
+
 template <typename F>
 CONCORD_INLINE void AmxPass(const LinearTile& tile, int64_t n0, int64_t m0, int64_t m1, int64_t k0,
                             const PackedTokens* x, AmxScratch* scratch, float* sums) {

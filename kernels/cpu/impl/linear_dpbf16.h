@@ -29,46 +29,51 @@ struct Bf16Pairs {
   }
 };
 
-// Some rows of x: four rows of W along their length, asked for in the order of addresses.
+// Four rows of W along their length by some rows of x, from m on. What will be read later, from `ahead` on, is asked
+// for in the order of addresses.
 template <int kTokens>
-static void PairsByFew(const LinearTile& tile) {
-  const int64_t stride = tile.row_stride_bytes,
-                ahead = (kAheadBytes / (kWeightRows * stride) + 1) * kWeightRows * stride;
-  const uint8_t* x[kTokens];
-  for (int t = 0; t < kTokens; ++t) x[t] = RowOfX(tile, tile.m_begin + t);
-  for (int64_t n = tile.n_begin; n < tile.n_end; n += kWeightRows) {
-    const uint8_t* w[kWeightRows];  // past the end the last one again; its sums are not written
-    for (int64_t r = 0; r < kWeightRows; ++r) {
-      w[r] = static_cast<const uint8_t*>(tile.weights) + Min(n + r, tile.n_end - 1) * stride;
-    }
-    VecF acc[kTokens][kWeightRows] = {};
-    for (int64_t at = 0; at < 2 * tile.k; at += 64) {
-      CONCORD_UNROLL for (int r = 0; r < kWeightRows; ++r) PrefetchFar(w[0] + ahead + kWeightRows * at + 64 * r);
-      Bf16Pairs::Operand rows[kWeightRows];
-      CONCORD_UNROLL for (int r = 0; r < kWeightRows; ++r) rows[r] = Bf16Pairs::At(w[r] + at);
-      CONCORD_UNROLL for (int t = 0; t < kTokens; ++t) {
-        const Bf16Pairs::Operand pairs = Bf16Pairs::At(x[t] + at);
-        CONCORD_UNROLL for (int r = 0; r < kWeightRows; ++r) acc[t][r] = Bf16Pairs::Add(acc[t][r], rows[r], pairs);
-      }
-    }
+static void PairsByFew(const LinearTile& tile, int64_t n, int64_t m, const uint8_t* ahead) {
+  const uint8_t *w[kWeightRows], *x[kTokens];
+  for (int64_t r = 0; r < kWeightRows; ++r) {  // past the end the last one again; its sums are not written
+    w[r] = static_cast<const uint8_t*>(tile.weights) + Min(n + r, tile.n_end - 1) * tile.row_stride_bytes;
+  }
+  for (int t = 0; t < kTokens; ++t) x[t] = RowOfX(tile, m + t);
+  VecF acc[kTokens][kWeightRows] = {};
+  for (int64_t at = 0; at < 2 * tile.k; at += 64) {
+    CONCORD_UNROLL for (int r = 0; r < kWeightRows; ++r) PrefetchFar(ahead + kWeightRows * at + 64 * r);
+    Bf16Pairs::Operand rows[kWeightRows];
+    CONCORD_UNROLL for (int r = 0; r < kWeightRows; ++r) rows[r] = Bf16Pairs::At(w[r] + at);
     CONCORD_UNROLL for (int t = 0; t < kTokens; ++t) {
-      WriteResults<kWeightRows>(acc[t], Min(kWeightRows, tile.n_end - n),
-                                tile.bias == nullptr ? nullptr : tile.bias + n, RowOfY(tile, tile.m_begin + t) + n);
+      const Bf16Pairs::Operand pairs = Bf16Pairs::At(x[t] + at);
+      CONCORD_UNROLL for (int r = 0; r < kWeightRows; ++r) acc[t][r] = Bf16Pairs::Add(acc[t][r], rows[r], pairs);
     }
+  }
+  const float* bias = tile.bias == nullptr ? nullptr : tile.bias + n;
+  CONCORD_UNROLL for (int t = 0; t < kTokens; ++t) {
+    WriteResults<kWeightRows>(acc[t], Min(kWeightRows, tile.n_end - n), bias, RowOfY(tile, m + t) + n);
   }
 }
 
 template <int kTokens = kXRows>
-CONCORD_INLINE void PairsByUpTo(const LinearTile& tile) {
+CONCORD_INLINE void PairsByUpTo(int64_t count, const LinearTile& tile, int64_t n, int64_t m, const uint8_t* ahead) {
   if constexpr (kTokens > 1) {
-    if (tile.m_end - tile.m_begin < kTokens) return PairsByUpTo<kTokens - 1>(tile);
+    if (count < kTokens) return PairsByUpTo<kTokens - 1>(count, tile, n, m, ahead);
   }
-  PairsByFew<kTokens>(tile);
+  PairsByFew<kTokens>(tile, n, m, ahead);
 }
 
+// Up to so many rows of x take turns at four rows of W, which are in L1 from the first turn on.
+constexpr int64_t kFewPairs = 4 * kXRows;
+
 static void RunBf16Pairs(const LinearTile& tile) {
-  if (tile.m_end - tile.m_begin <= kXRows) return PairsByUpTo(tile);
-  RunPlainBlocks<Bf16Pairs>(tile);
+  const int64_t m = tile.m_end - tile.m_begin;
+  if (m > kFewPairs) return RunPlainBlocks<Bf16Pairs>(tile);
+  const int64_t times = (m + kXRows - 1) / kXRows, step = (m + times - 1) / times;
+  const int64_t four = kWeightRows * tile.row_stride_bytes, ahead = (kAheadBytes / four + 1) * four;
+  for (int64_t n = tile.n_begin; n < tile.n_end; n += kWeightRows) {
+    const uint8_t* later = static_cast<const uint8_t*>(tile.weights) + n * tile.row_stride_bytes + ahead;
+    for (int64_t i = tile.m_begin; i < tile.m_end; i += step) PairsByUpTo(Min(step, tile.m_end - i), tile, n, i, later);
+  }
 }
 
 }  // namespace concord::kernels::CONCORD_ISA_NAMESPACE

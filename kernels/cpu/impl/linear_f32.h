@@ -27,13 +27,17 @@ struct WeightsHalf {
 using WeightsF16 = WeightsHalf<true>;
 using WeightsBf16 = WeightsHalf<false>;
 
-// Rows of W, already at the tile's first: sums for kRows x kTokens.
+// Rows of W, already at the tile's first: sums for kRows x kTokens. From `ahead` on lies what will be read later; it is
+// asked for in the order of addresses.
 template <typename W, int kRows, int kTokens>
-static void DotRows(const uint8_t* const* rows, const float* const* x, int64_t k, float (*out)[kXRows]) {
+static void DotRows(const uint8_t* const* rows, const uint8_t* ahead, const float* const* x, int64_t k,
+                    float (*out)[kXRows]) {
   using Element = typename W::Element;
   VecF acc[kRows][kTokens] = {};
   int64_t i = 0;
   for (; i + kLanes <= k; i += kLanes) {
+    constexpr int64_t kStepBytes = kRows * kLanes * static_cast<int64_t>(sizeof(Element));
+    CONCORD_UNROLL for (int64_t at = 0; at < kStepBytes; at += 64) PrefetchFar(ahead + i / kLanes * kStepBytes + at);
     VecF xv[kTokens];
     CONCORD_UNROLL for (int t = 0; t < kTokens; ++t) xv[t] = Load(x[t] + i);
     CONCORD_UNROLL for (int r = 0; r < kRows; ++r) {
@@ -58,8 +62,8 @@ static void DotRows(const uint8_t* const* rows, const float* const* x, int64_t k
 // Up to kSingleXWeightRows rows of W (kWeightRows when there are more rows of x than one) by up to kXRows of x, written
 // to y.
 template <typename W>
-CONCORD_INLINE void RowsByTokens(const LinearTile& tile, const uint8_t* const* rows, int64_t n0, int64_t n_rows,
-                                 int64_t m0, int64_t m_rows) {
+CONCORD_INLINE void RowsByTokens(const LinearTile& tile, const uint8_t* const* rows, const uint8_t* ahead, int64_t n0,
+                                 int64_t n_rows, int64_t m0, int64_t m_rows) {
   const float* x[kXRows];
   for (int64_t t = 0; t < kXRows; ++t) {
     const int64_t m = m0 + Min(t, m_rows - 1), row = tile.x_rows == nullptr ? m : tile.x_rows[m];
@@ -67,11 +71,11 @@ CONCORD_INLINE void RowsByTokens(const LinearTile& tile, const uint8_t* const* r
   }
   float out[8][kXRows];
   if (m_rows == 1) {
-    DotRows<W, kSingleXWeightRows, 1>(rows, x, tile.k, out);
+    DotRows<W, kSingleXWeightRows, 1>(rows, ahead, x, tile.k, out);
   } else if (m_rows == 2) {
-    DotRows<W, kWeightRows, 2>(rows, x, tile.k, out);
+    DotRows<W, kWeightRows, 2>(rows, ahead, x, tile.k, out);
   } else {
-    DotRows<W, kWeightRows, kXRows>(rows, x, tile.k, out);
+    DotRows<W, kWeightRows, kXRows>(rows, ahead, x, tile.k, out);
   }
   for (int64_t r = 0; r < n_rows; ++r) {
     const float bias = tile.bias != nullptr ? tile.bias[n0 + r] : 0.0f;
@@ -88,12 +92,14 @@ CONCORD_INLINE void RunInPlace(const LinearTile& tile) {
   const auto* weights = static_cast<const uint8_t*>(tile.weights);
   for (int64_t n0 = tile.n_begin, step = 0; n0 < tile.n_end; n0 += step) {
     step = tile.m_end - tile.m_begin == 1 ? kSingleXWeightRows : kWeightRows;
+    const int64_t some = step * tile.row_stride_bytes;
+    const uint8_t* ahead = weights + n0 * tile.row_stride_bytes + (kAheadBytes / some + 1) * some;
     const uint8_t* rows[8];
     for (int64_t r = 0; r < 8; ++r) rows[r] = weights + Min(n0 + r, tile.n_end - 1) * tile.row_stride_bytes;
     for (int64_t m0 = tile.m_begin, m_step = 0; m0 < tile.m_end; m0 += m_step) {
       m_step = Min(kXRows, tile.m_end - m0);
       // A single row left over of many still meets kWeightRows rows of W only.
-      RowsByTokens<W>(tile, rows, n0, Min(step, tile.n_end - n0), m0, m_step);
+      RowsByTokens<W>(tile, rows, ahead, n0, Min(step, tile.n_end - n0), m0, m_step);
     }
   }
 }
@@ -113,7 +119,8 @@ CONCORD_INLINE void RunDecoded(const LinearTile& tile, Decode decode) {
       if (r < n_rows) decode(weights + (n0 + r) * tile.row_stride_bytes, out);
     }
     for (int64_t m0 = tile.m_begin; m0 < tile.m_end; m0 += kXRows) {
-      RowsByTokens<WeightsF32>(tile, rows, n0, n_rows, m0, Min(kXRows, tile.m_end - m0));
+      RowsByTokens<WeightsF32>(tile, rows, weights + (n0 + step) * tile.row_stride_bytes, n0, n_rows, m0,
+                               Min(kXRows, tile.m_end - m0));
     }
   }
 }

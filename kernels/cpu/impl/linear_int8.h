@@ -51,9 +51,17 @@ struct ProductKind {
 template <typename F>
 using KindOf = ProductKind<F::kGroup, (F::kOffsetShift >= 0 && !kSignedCodes), F::kHasMin>;
 
+// A part of W that will be read later, asked for a little at a time while others are multiplied: all at once, requests
+// would fill the queues and stall the loads behind them.
+struct Ahead {
+  const uint8_t* at;
+  int64_t bytes;  // for each group of one call of MultiplyChunk
+};
+
 // kPanels * 16 rows of W by kTokens rows of x over one chunk of k.
 template <typename P, int kPanels, int kTokens>
-static void MultiplyChunk(const Panel* panels, const TokenRow* x, int64_t chunk, int shift, bool first, float* sums) {
+static void MultiplyChunk(const Panel* panels, const TokenRow* x, int64_t chunk, int shift, bool first, Ahead ahead,
+                          float* sums) {
   VecF acc[kTokens][kPanels];
   CONCORD_UNROLL for (int t = 0; t < kTokens; ++t) {
     CONCORD_UNROLL for (int p = 0; p < kPanels; ++p) {
@@ -61,6 +69,7 @@ static void MultiplyChunk(const Panel* panels, const TokenRow* x, int64_t chunk,
     }
   }
   for (int64_t g = 0; g < chunk / P::kGroup; ++g) {
+    for (int64_t at = 0; at < ahead.bytes; at += 64) PrefetchFar(ahead.at + g * ahead.bytes + at);
     VecI dot[kTokens][kPanels];
     CONCORD_UNROLL for (int t = 0; t < kTokens; ++t) {
       const VecI start = P::kHasOffset ? SetI(x[t].neg_sum[g]) << shift : VecI{};
@@ -88,11 +97,11 @@ static void MultiplyChunk(const Panel* panels, const TokenRow* x, int64_t chunk,
 
 template <typename P, int kPanels, int kTokens = kTileTokens<P>>
 CONCORD_INLINE void MultiplyUpTo(int64_t n, const Panel* panels, const TokenRow* x, int64_t chunk, int shift,
-                                 bool first, float* sums) {
+                                 bool first, Ahead ahead, float* sums) {
   if constexpr (kTokens > 1) {
-    if (n < kTokens) return MultiplyUpTo<P, kPanels, kTokens - 1>(n, panels, x, chunk, shift, first, sums);
+    if (n < kTokens) return MultiplyUpTo<P, kPanels, kTokens - 1>(n, panels, x, chunk, shift, first, ahead, sums);
   }
-  MultiplyChunk<P, kPanels, kTokens>(panels, x, chunk, shift, first, sums);
+  MultiplyChunk<P, kPanels, kTokens>(panels, x, chunk, shift, first, ahead, sums);
 }
 
 // Many rows of x do not fit L2; the next few are asked for while these are multiplied.
@@ -104,14 +113,18 @@ CONCORD_INLINE void PrefetchRow(const TokenRow& x, int64_t chunk) {
   if (F::kOffsetShift >= 0) PrefetchNear(x.neg_sum);
 }
 
+// `next`: where the rows of W begin that the next pass will read.
 template <typename F, int kPanels>
-CONCORD_INLINE void MultiplyTokens(const LinearTile& tile, const Panel* panels, int64_t m0, int64_t m1, int64_t k0,
-                                   float* sums) {
+CONCORD_INLINE void MultiplyTokens(const LinearTile& tile, const Panel* panels, const uint8_t* next, int64_t m0,
+                                   int64_t m1, int64_t k0, float* sums) {
   constexpr int64_t kMost = kTileTokens<KindOf<F>>;
   const int64_t chunk = Min(kChunk, tile.k - k0);
   // Evenly: 8 rows are 4 and 4, as few loads of W a product as can be.
   const int64_t times = (m1 - m0 + kMost - 1) / kMost, step = (m1 - m0 + times - 1) / times;
-  for (int64_t m = m0; m < m1; m += step) {
+  // The rows of the next pass in the order of addresses, over all groups of this one.
+  Ahead ahead = {next + kPassRows * tile.row_stride_bytes * k0 / tile.k,
+                 kPassRows * tile.row_stride_bytes / (tile.k / F::kGroup * times) + 1};
+  for (int64_t m = m0; m < m1; m += step, ahead.at += ahead.bytes * (chunk / F::kGroup)) {
     TokenRow x[kMost];
     const int64_t n = Min(step, m1 - m);
     for (int64_t t = 0; t < n; ++t) x[t] = RowAt<F>(tile, m + t, k0);
@@ -119,7 +132,8 @@ CONCORD_INLINE void MultiplyTokens(const LinearTile& tile, const Panel* panels, 
       PrefetchRow<F>(RowAt<F>(tile, t, k0), chunk);
       for (int64_t p = 0; p < kPassRows; p += 16) PrefetchNear(sums + (t - m0) * kPassRows + p);
     }
-    MultiplyUpTo<KindOf<F>, kPanels>(n, panels, x, chunk, F::kOffsetShift & 31, k0 == 0, sums + (m - m0) * kPassRows);
+    MultiplyUpTo<KindOf<F>, kPanels>(n, panels, x, chunk, F::kOffsetShift & 31, k0 == 0, ahead,
+                                     sums + (m - m0) * kPassRows);
   }
 }
 
@@ -136,29 +150,19 @@ CONCORD_INLINE void WriteSums(const LinearTile& tile, int64_t n0, int64_t m0, in
   }
 }
 
-// The part of W that the next pass will read is asked for while this one computes; 64 bytes a request.
-template <typename F>
-CONCORD_INLINE void PrefetchNext(const LinearTile& tile, const uint8_t* const* rows, int64_t k0, int64_t chunk) {
-  const int64_t begin = k0 / F::kBlockElems * F::kBlockBytes + kPassRows * tile.row_stride_bytes;
-  const int64_t end = begin + chunk / F::kBlockElems * F::kBlockBytes;
-  for (int64_t r = 0; r < kPanelRows; ++r) {
-    for (int64_t at = begin; at < end; at += 64) PrefetchFar(rows[r] + at);
-  }
-}
-
 // One chunk of k of one pass.
 template <typename F>
 CONCORD_INLINE void PassChunk(const LinearTile& tile, const uint8_t* const* rows, int64_t panels, int64_t m0,
                               int64_t m1, int64_t k0, Int8Scratch* scratch) {
   const int64_t chunk = Min(kChunk, tile.k - k0);
   for (int64_t p = 0; p < panels; ++p) {
-    PrefetchNext<F>(tile, rows + p * kPanelRows, k0, chunk);
     DecodePanel<F>(rows + p * kPanelRows, k0 / F::kBlockElems, chunk / F::kBlockElems, &scratch->panels[p]);
   }
+  const uint8_t* next = rows[0] + kPassRows * tile.row_stride_bytes;
   if (panels == kPassPanels) {
-    MultiplyTokens<F, kPassPanels>(tile, scratch->panels, m0, m1, k0, scratch->sums);
+    MultiplyTokens<F, kPassPanels>(tile, scratch->panels, next, m0, m1, k0, scratch->sums);
   } else {
-    MultiplyTokens<F, 1>(tile, scratch->panels, m0, m1, k0, scratch->sums);
+    MultiplyTokens<F, 1>(tile, scratch->panels, next, m0, m1, k0, scratch->sums);
   }
 }
 

@@ -6,10 +6,6 @@
 // linear, arithmetic "int8/32", one row of x by four rows of W at a time.
 namespace concord::kernels::CONCORD_ISA_NAMESPACE {
 
-// Rows are asked for as they lie in memory, whole fours ahead, by so much at least. Measured on Zen 4 with two cores,
-// where hardware prefetched next to nothing (10 GB/s of 30 without asking): 4.6 KB 25, 9 KB 29, 14 KB 29 GB/s of q4_k.
-constexpr int64_t kAheadBytes = 8192;
-
 // Rows whose last chunk is none are read from a copy of it.
 constexpr int64_t kChunkBytes = 320;  // of 256 elements, at most 34 for 32
 

@@ -183,4 +183,9 @@ CONCORD_INLINE uint16_t ToBf16(float f) {
 CONCORD_INLINE void PrefetchFar(const void* p) { __builtin_prefetch(p, 0, 2); }
 CONCORD_INLINE void PrefetchNear(const void* p) { __builtin_prefetch(p, 0, 3); }
 
+// Where few rows of x meet W, it is asked for in the order of addresses, whole groups of rows and at least so much
+// ahead. Measured on two Zen 4 cores whose hardware prefetched next to nothing (10 GB/s of 30 without asking),
+// q4_k: 4.6 KB ahead 25 GB/s, 9 KB 29, 14 KB 29.
+constexpr int64_t kAheadBytes = 8192;
+
 }  // namespace concord::kernels::CONCORD_ISA_NAMESPACE
