@@ -49,25 +49,35 @@ CONCORD_INLINE void Transpose16(VecF* v) {
   }
 }
 
-CONCORD_INLINE const uint8_t* KeyRow(const AttentionTile& tile, const KvCache& cache, int64_t position) {
-  const int64_t block = tile.block_table[position / cache.block_tokens];
-  return KvRow(cache, block, tile.kv_head, position % cache.block_tokens);
+// Where keys or values base..base+63 lie. Of those that are not among first..last, which exist for this tile, null:
+// their blocks may be gone or not yet be written, so they are not touched and count as zeros.
+struct ChunkRows {
+  const uint8_t* at[kKvChunk];
+};
+CONCORD_INLINE ChunkRows RowsOfChunk(const AttentionTile& tile, const KvCache& cache, int64_t base, int64_t first,
+                                     int64_t last) {
+  ChunkRows rows;
+  int64_t block = base / cache.block_tokens, token = base % cache.block_tokens;
+  for (int64_t j = 0; j < kKvChunk; ++j) {
+    const bool known = base + j >= first && base + j <= last;
+    rows.at[j] = known ? KvRow(cache, tile.block_table[block], tile.kv_head, token) : nullptr;
+    if (++token == cache.block_tokens) {  // a division a row would take longer than reading it
+      token = 0;
+      ++block;
+    }
+  }
+  return rows;
 }
 
-// Keys base..base+63 of which first..last exist for this tile; the others count as zeros and are not touched: their
-// blocks may be gone or not yet be written.
 template <typename Kv>
-static void LoadKeys(const AttentionTile& tile, int64_t base, int64_t first, int64_t last, float* keys) {
+static void LoadKeys(const AttentionTile& tile, const ChunkRows& rows, float* keys) {
   for (int64_t j = 0; j < kKvChunk; j += kLanes) {
-    const uint8_t* rows[16];
-    for (int64_t l = 0; l < kLanes; ++l) {
-      const int64_t at = base + j + l;
-      rows[l] = at < first || at > last ? nullptr : KeyRow(tile, tile.k, at);
-    }
     for (int64_t i = 0; i < tile.k.d; i += kLanes) {
       const int64_t lanes = Min(kLanes, tile.k.d - i);
       VecF v[16];
-      for (int64_t l = 0; l < kLanes; ++l) v[l] = rows[l] == nullptr ? VecF{} : Kv::At(rows[l], i, lanes);
+      for (int64_t l = 0; l < kLanes; ++l) {
+        v[l] = rows.at[j + l] == nullptr ? VecF{} : Kv::At(rows.at[j + l], i, lanes);
+      }
       Transpose16(v);
       for (int64_t l = 0; l < lanes; ++l) Store(keys + (i + l) * kKvChunk + j, v[l]);
     }
@@ -75,14 +85,11 @@ static void LoadKeys(const AttentionTile& tile, int64_t base, int64_t first, int
 }
 
 template <typename Kv>
-static void LoadValues(const AttentionTile& tile, int64_t base, int64_t first, int64_t last, int64_t d_v,
-                       float* values) {
+static void LoadValues(const AttentionTile& tile, const ChunkRows& rows, int64_t d_v, float* values) {
   for (int64_t j = 0; j < kKvChunk; ++j) {
     float* out = values + j * d_v;
-    const bool known = base + j >= first && base + j <= last;
-    const uint8_t* row = known ? KeyRow(tile, tile.v, base + j) : nullptr;
     for (int64_t i = 0; i < tile.v.d; i += kLanes) {
-      Store(out + i, known ? Kv::At(row, i, Min(kLanes, tile.v.d - i)) : VecF{});
+      Store(out + i, rows.at[j] != nullptr ? Kv::At(rows.at[j], i, Min(kLanes, tile.v.d - i)) : VecF{});
     }
   }
 }
@@ -242,34 +249,48 @@ CONCORD_INLINE void Finish(const AttentionTile& tile, const AttentionRow& row) {
   }
 }
 
+// Blocks lie anywhere, so no hardware foresees the next ones.
+CONCORD_INLINE void PrefetchChunk(const AttentionTile& tile, const KvCache& cache, int64_t base, int64_t last) {
+  if (base > last) return;
+  const ChunkRows rows = RowsOfChunk(tile, cache, base, base, last);
+  const int64_t bytes = KvRowBytes(cache.type, cache.d);
+  for (int64_t j = 0; j < Min(kKvChunk, last - base + 1); ++j) {
+    for (int64_t i = 0; i < bytes; i += 64) PrefetchFar(rows.at[j] + i);
+  }
+}
+
 CONCORD_INLINE void LoadChunk(const AttentionTile& tile, const AttentionScratch& scratch, int64_t base, int64_t first,
                               int64_t last) {
+  PrefetchChunk(tile, tile.k, base + kKvChunk, last);
+  PrefetchChunk(tile, tile.v, base + kKvChunk, last);
+  const ChunkRows keys = RowsOfChunk(tile, tile.k, base, first, last);
   switch (tile.k.type) {
     case KvType::kF32:
-      LoadKeys<KvF32>(tile, base, first, last, scratch.keys);
+      LoadKeys<KvF32>(tile, keys, scratch.keys);
       break;
     case KvType::kF16:
-      LoadKeys<KvF16>(tile, base, first, last, scratch.keys);
+      LoadKeys<KvF16>(tile, keys, scratch.keys);
       break;
     case KvType::kBf16:
-      LoadKeys<KvBf16>(tile, base, first, last, scratch.keys);
+      LoadKeys<KvBf16>(tile, keys, scratch.keys);
       break;
     case KvType::kQ8_0:
-      LoadKeys<KvQ8>(tile, base, first, last, scratch.keys);
+      LoadKeys<KvQ8>(tile, keys, scratch.keys);
       break;
   }
+  const ChunkRows values = RowsOfChunk(tile, tile.v, base, first, last);
   switch (tile.v.type) {
     case KvType::kF32:
-      LoadValues<KvF32>(tile, base, first, last, scratch.d_v, scratch.values);
+      LoadValues<KvF32>(tile, values, scratch.d_v, scratch.values);
       break;
     case KvType::kF16:
-      LoadValues<KvF16>(tile, base, first, last, scratch.d_v, scratch.values);
+      LoadValues<KvF16>(tile, values, scratch.d_v, scratch.values);
       break;
     case KvType::kBf16:
-      LoadValues<KvBf16>(tile, base, first, last, scratch.d_v, scratch.values);
+      LoadValues<KvBf16>(tile, values, scratch.d_v, scratch.values);
       break;
     case KvType::kQ8_0:
-      LoadValues<KvQ8>(tile, base, first, last, scratch.d_v, scratch.values);
+      LoadValues<KvQ8>(tile, values, scratch.d_v, scratch.values);
       break;
   }
 }

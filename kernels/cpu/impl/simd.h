@@ -145,6 +145,9 @@ CONCORD_INLINE VecF FromF16(VecH h) {
 #endif
 }
 CONCORD_INLINE float FromF16(uint16_t h) {
+#if defined(__F16C__)
+  return _mm_cvtss_f32(_mm_cvtph_ps(_mm_cvtsi32_si128(h)));
+#endif
   const uint32_t body = h & 0x7fffu;
   const float scaled = FloatFromBits(body << 13) * 0x1p112f;
   const uint32_t special = body >= 0x7c00u ? 0x7f800000u : 0u;
