@@ -27,12 +27,15 @@ CONCORD_INLINE void OrderX(const int8_t* q, int64_t k, int8_t* out) {
   }
 }
 
-// One value a group, of the chunk that begins at group g, to the lanes of result v; kEvery groups share a value.
+// One value for every kEvery groups, of `count` groups from g on, to the lanes of result v. Nothing beyond them is
+// read.
 template <Order kOf, int kEvery>
-CONCORD_INLINE __m512i ToLanes(const void* values, int64_t g, int v) {
+CONCORD_INLINE __m512i ToLanes(const void* values, int64_t g, int count, int v) {
   alignas(64) int32_t lane[16];
   CONCORD_UNROLL for (int i = 0; i < 16; ++i) lane[i] = GroupOf(kOf, v, i / 4) / kEvery;
-  return _mm512_permutexvar_epi32(_mm512_load_si512(lane), Load512(static_cast<const int32_t*>(values) + g / kEvery));
+  const auto there = static_cast<__mmask16>((1u << count / kEvery) - 1u);
+  const __m512i all = _mm512_maskz_loadu_epi32(there, static_cast<const int32_t*>(values) + g / kEvery);
+  return _mm512_permutexvar_epi32(_mm512_load_si512(lane), all);
 }
 
 // Adds groups [g, g + count) of a chunk, in order, to the sums of four rows.
@@ -47,12 +50,12 @@ CONCORD_INLINE __m128 AddChunk(const uint8_t* const* w, const TokenRow& x, const
   CONCORD_UNROLL for (int v = 0; v < Rows::kVectors; ++v) {
     __m512i s = rows.sum[v];
     if (F::kOffsetShift >= 0) {
-      const __m512i neg_sum = ToLanes<kOrder<F>, 1>(x.neg_sum, g, v);
+      const __m512i neg_sum = ToLanes<kOrder<F>, 1>(x.neg_sum, g, count, v);
       s = _mm512_add_epi32(s, _mm512_slli_epi32(neg_sum, static_cast<unsigned>(F::kOffsetShift & 31)));
     }
     _mm512_store_ps(sum[4 * v], _mm512_cvtepi32_ps(s));
     _mm512_store_ps(scale[4 * v],
-                    rows.scale[v] * _mm512_castsi512_ps(ToLanes<kOrder<F>, 32 / F::kGroup>(x.scale, g, v)));
+                    rows.scale[v] * _mm512_castsi512_ps(ToLanes<kOrder<F>, 32 / F::kGroup>(x.scale, g, count, v)));
     if (F::kHasMin) _mm512_store_ps(neg_min[4 * v], rows.neg_min[v]);
   }
   const auto add = [&](int v, int l) {
