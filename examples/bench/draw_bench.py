@@ -23,8 +23,7 @@ class Picture:
 
     def text(self, x, y, words, size=12, anchor="start", colour="#222"):
         self.parts.append(
-            f"<text x='{x:.1f}' y='{y:.1f}' font-size='{size}' text-anchor='{anchor}' fill='{colour}' "
-            "paint-order='stroke' stroke='white' stroke-width='3'>"
+            f"<text x='{x:.1f}' y='{y:.1f}' font-size='{size}' text-anchor='{anchor}' fill='{colour}'>"
             f"{html.escape(words)}</text>")
 
     def title(self, words):
