@@ -11,6 +11,7 @@ CONCORD_INLINE uint8_t* KvRow(const KvCache& cache, int64_t block, int64_t head,
   return static_cast<uint8_t*>(cache.blocks) + row * KvRowBytes(cache.type, cache.d);
 }
 
+// At(row, i, lanes): elements i..i+lanes-1 of a row, i a multiple of 16; other lanes are 0.
 struct KvF32 {
   CONCORD_INLINE VecF At(const uint8_t* row, int64_t i, int64_t lanes) {
     return LoadPart(reinterpret_cast<const float*>(row) + i, lanes);
@@ -33,6 +34,21 @@ struct KvQ8 {
     return Set(LoadF16(block)) * ToFloat(LoadBytes(block + 2 + i % 32));
   }
 };
+
+// Calls f with the type above that reads `type`.
+template <typename F>
+CONCORD_INLINE void WithKvType(KvType type, F f) {
+  switch (type) {
+    case KvType::kF32:
+      return f(KvF32{});
+    case KvType::kF16:
+      return f(KvF16{});
+    case KvType::kBf16:
+      return f(KvBf16{});
+    case KvType::kQ8_0:
+      return f(KvQ8{});
+  }
+}
 
 CONCORD_INLINE void WriteHalves(const float* x, uint8_t* row, int64_t d, bool f16) {
   int64_t i = 0;

@@ -116,6 +116,21 @@ CONCORD_INLINE VecI LoadBytes(const void* p) {
   return {{vmovl_s16(vget_low_s16(low)), vmovl_high_s16(low), vmovl_s16(vget_low_s16(high)), vmovl_high_s16(high)}};
 }
 
+CONCORD_INLINE VecF LoadEights(const void* low, const void* high) {
+  const float *a = static_cast<const float*>(low), *b = static_cast<const float*>(high);
+  VecF v;
+  __builtin_memcpy(&v.p[0], a, 16);
+  __builtin_memcpy(&v.p[1], a + 4, 16);
+  __builtin_memcpy(&v.p[2], b, 16);
+  __builtin_memcpy(&v.p[3], b + 4, 16);
+  return v;
+}
+CONCORD_INLINE void SetHalf(VecH* v, int lane, const void* half) {
+  uint16_t h;
+  __builtin_memcpy(&h, half, 2);
+  v->p[lane / 8][lane % 8] = h;
+}
+
 CONCORD_INLINE VecF Fma(VecF a, VecF b, VecF c) {
   return {{vfmaq_f32(c.p[0], a.p[0], b.p[0]), vfmaq_f32(c.p[1], a.p[1], b.p[1]), vfmaq_f32(c.p[2], a.p[2], b.p[2]),
            vfmaq_f32(c.p[3], a.p[3], b.p[3])}};

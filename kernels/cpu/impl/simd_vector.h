@@ -23,12 +23,30 @@ CONCORD_INLINE VecI Iota() { return VecI{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 1
 CONCORD_INLINE VecF ToFloat(VecI v) { return __builtin_convertvector(v, VecF); }
 CONCORD_INLINE VecI ToInt(VecF v) { return __builtin_convertvector(v, VecI); }  // truncates
 CONCORD_INLINE VecU Widen(VecH h) { return __builtin_convertvector(h, VecU); }
-// 16 signed bytes.
+// 16 signed bytes. gcc 12 turns __builtin_convertvector of bytes into 16 scalar shifts.
 CONCORD_INLINE VecI LoadBytes(const void* p) {
+#if defined(__AVX512F__)
+  return (VecI)_mm512_cvtepi8_epi32(_mm_loadu_si128(static_cast<const __m128i*>(p)));
+#else
   typedef int8_t VecB __attribute__((vector_size(16)));
-  VecB bytes;
-  __builtin_memcpy(&bytes, p, sizeof bytes);
-  return __builtin_convertvector(bytes, VecI);
+  return __builtin_convertvector(LoadAs<VecB>(p), VecI);
+#endif
+}
+// 32 bits in a lane: eight lanes from each.
+CONCORD_INLINE VecF LoadEights(const void* low, const void* high) {
+#if defined(__AVX512F__)
+  const __m512i first = _mm512_castsi256_si512(_mm256_loadu_si256(static_cast<const __m256i*>(low)));
+  return (VecF)_mm512_inserti64x4(first, _mm256_loadu_si256(static_cast<const __m256i*>(high)), 1);
+#else
+  typedef float Eight __attribute__((vector_size(32)));
+  const Eight a = LoadAs<Eight>(low), b = LoadAs<Eight>(high);
+  return __builtin_shufflevector(a, b, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+#endif
+}
+CONCORD_INLINE void SetHalf(VecH* v, int lane, const void* half) {
+  uint16_t h;
+  __builtin_memcpy(&h, half, 2);
+  (*v)[lane] = h;
 }
 
 // Fused, on every machine: for results that are the same on all of them.

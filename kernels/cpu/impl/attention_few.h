@@ -1,0 +1,87 @@
+#pragma once
+
+#include "kernels/cpu/impl/attention_many.h"
+
+// Attention of few rows, as in decoding: K and V go from the cache through registers into the sums, as storing what was
+// decoded takes as long as using it. The order of every sum is that of many rows, so the bits are.
+namespace concord::kernels::CONCORD_ISA_NAMESPACE {
+
+// Rows at a time. AVX-512: 4 rows * 4 registers of sums, 4 of V, 8 of K that is being transposed.
+constexpr int kFewTile = kWide || kNeon ? 4 : 2;
+// Up to so many it is faster to decode for every few again than to go through scratch.
+constexpr int64_t kFewRows = kWide ? 16 : kFewTile;
+
+template <typename Kv, int kRows>
+static void StoredScores(const ChunkRows& keys, const ChunkRows& next, const KvCache& cache, const AttentionRow* rows,
+                         VecF (*s)[kKeyVecs]) {
+  const int64_t bytes = KvRowBytes(cache.type, cache.d);
+  for (int64_t v = 0; v < kKeyVecs; ++v) {
+    for (int64_t l = 0; l < kLanes; ++l) PrefetchKv(next.at[v * kLanes + l], bytes);
+    VecF acc[kRows] = {};
+    KeyLoader<Kv>::Load16(keys.at + v * kLanes, cache.d, [&](int64_t i, VecF k) __attribute__((always_inline)) {
+      CONCORD_UNROLL for (int r = 0; r < kRows; ++r) acc[r] = MulAdd(Set(rows[r].q[i]), k, acc[r]);
+    });
+    CONCORD_UNROLL for (int r = 0; r < kRows; ++r) s[r][v] = acc[r];
+  }
+}
+
+// sums = sums * factor + p V for columns [col, col + kVecs * 16). Asks for `bytes` of the next rows.
+template <typename Kv, int kRows, int kVecs>
+CONCORD_INLINE void AddStored(const ChunkRows& values, const ChunkRows& next, int64_t bytes, AttentionRow* rows,
+                              const float (*p)[kKvChunk], const float* factor, int64_t col, int64_t lanes,
+                              int64_t n_keys) {
+  VecF acc[kRows][kVecs];
+  CONCORD_UNROLL for (int r = 0; r < kRows; ++r) {
+    CONCORD_UNROLL for (int v = 0; v < kVecs; ++v) acc[r][v] = Load(rows[r].sums + col + v * kLanes) * Set(factor[r]);
+  }
+  for (int64_t j = 0; j < n_keys; ++j) {
+    PrefetchKv(next.at[j], bytes);
+    VecF value[kVecs];
+    CONCORD_UNROLL for (int v = 0; v < kVecs; ++v) value[v] = Kv::At(values.at[j], col + v * kLanes, lanes);
+    CONCORD_UNROLL for (int r = 0; r < kRows; ++r) {
+      const VecF weight = Set(p[r][j]);
+      CONCORD_UNROLL for (int v = 0; v < kVecs; ++v) acc[r][v] = MulAdd(weight, value[v], acc[r][v]);
+    }
+  }
+  CONCORD_UNROLL for (int r = 0; r < kRows; ++r) {
+    CONCORD_UNROLL for (int v = 0; v < kVecs; ++v) Store(rows[r].sums + col + v * kLanes, acc[r][v]);
+  }
+}
+
+template <typename Kv, int kRows>
+static void AddStoredValues(const ChunkRows& values, const ChunkRows& next, const KvCache& cache, AttentionRow* rows,
+                            const float (*p)[kKvChunk], const float* factor, int64_t n_keys) {
+  int64_t i = 0, bytes = KvRowBytes(cache.type, cache.d);
+  for (; i + kVecTile * kLanes <= cache.d; i += kVecTile * kLanes, bytes = 0) {
+    AddStored<Kv, kRows, kVecTile>(values, next, bytes, rows, p, factor, i, kLanes, n_keys);
+  }
+  for (; i < cache.d; i += kLanes, bytes = 0) {
+    AddStored<Kv, kRows, 1>(values, next, bytes, rows, p, factor, i, Min(kLanes, cache.d - i), n_keys);
+  }
+}
+
+template <int kRows>
+static void FewRowsByChunk(const AttentionTile& tile, const KvChunkRows& kv, const KvChunkRows& next,
+                           AttentionRow* rows, int64_t base, int64_t n_keys) {
+  VecF s[kRows][kKeyVecs];
+  WithKvType(tile.k.type, [&](auto kv_type) {
+    StoredScores<decltype(kv_type), kRows>(kv.keys, next.keys, tile.k, rows, s);
+  });
+  alignas(64) float p[kRows][kKvChunk];
+  float factor[kRows];
+  for (int r = 0; r < kRows; ++r) factor[r] = Weights(tile, rows + r, base, s[r], p[r]);
+  WithKvType(tile.v.type, [&](auto kv_type) {
+    AddStoredValues<decltype(kv_type), kRows>(kv.values, next.values, tile.v, rows, p, factor, n_keys);
+  });
+}
+
+template <int kRows = kFewTile>
+CONCORD_INLINE void FewRowsUpTo(int64_t n, const AttentionTile& tile, const KvChunkRows& kv, const KvChunkRows& next,
+                                AttentionRow* rows, int64_t base, int64_t n_keys) {
+  if constexpr (kRows > 1) {
+    if (n < kRows) return FewRowsUpTo<kRows - 1>(n, tile, kv, next, rows, base, n_keys);
+  }
+  FewRowsByChunk<kRows>(tile, kv, next, rows, base, n_keys);
+}
+
+}  // namespace concord::kernels::CONCORD_ISA_NAMESPACE

@@ -1,0 +1,112 @@
+#pragma once
+
+#include "kernels/cpu/impl/attention_rows.h"
+
+// Attention of many rows: per 64 keys, K is decoded and transposed (lanes are keys, so scores need no sum across lanes)
+// and V is decoded, into scratch, once for all rows; then up to 6 rows at a time against them.
+namespace concord::kernels::CONCORD_ISA_NAMESPACE {
+
+// Rows at a time, and vectors of K or V at a time. AVX-512: 6 rows * 4 registers of sums, 4 of K or V. NEON, with 4
+// registers a vector: 3 rows * 2 vectors of sums make 24; K or V, read a register at a time, and the weights take 4.
+constexpr int kRowTile = kWide ? 6 : kNeon ? 3 : 2;
+constexpr int kVecTile = kNeon ? 2 : 4;
+
+// Scores of keys [first * kLanes, (first + kVecTile) * kLanes) of the chunk.
+template <int kRows>
+CONCORD_INLINE void Scores(const AttentionRow* rows, const float* keys, int64_t d, int64_t first, VecF (*s)[kKeyVecs]) {
+  VecF acc[kRows][kVecTile] = {};
+  for (int64_t i = 0; i < d; ++i) {
+    VecF k[kVecTile];
+    CONCORD_UNROLL for (int v = 0; v < kVecTile; ++v) k[v] = Load(keys + i * kKvChunk + (first + v) * kLanes);
+    CONCORD_UNROLL for (int r = 0; r < kRows; ++r) {
+      const VecF q = Set(rows[r].q[i]);
+      CONCORD_UNROLL for (int v = 0; v < kVecTile; ++v) acc[r][v] = MulAdd(q, k[v], acc[r][v]);
+    }
+  }
+  CONCORD_UNROLL for (int r = 0; r < kRows; ++r) {
+    CONCORD_UNROLL for (int v = 0; v < kVecTile; ++v) s[r][first + v] = acc[r][v];
+  }
+}
+
+// sums = sums * factor + p V, kVecTile * 16 values of d_v at a time (fewer at the end).
+template <int kRows, int kVecs>
+CONCORD_INLINE void AddValues(AttentionRow* rows, const float (*p)[kKvChunk], const float* factor, const float* values,
+                              int64_t d_v, int64_t n_keys) {
+  VecF acc[kRows][kVecs];
+  CONCORD_UNROLL for (int r = 0; r < kRows; ++r) {
+    CONCORD_UNROLL for (int v = 0; v < kVecs; ++v) acc[r][v] = Load(rows[r].sums + v * kLanes) * Set(factor[r]);
+  }
+  for (int64_t j = 0; j < n_keys; ++j) {
+    VecF value[kVecs];
+    CONCORD_UNROLL for (int v = 0; v < kVecs; ++v) value[v] = Load(values + j * d_v + v * kLanes);
+    CONCORD_UNROLL for (int r = 0; r < kRows; ++r) {
+      const VecF weight = Set(p[r][j]);
+      CONCORD_UNROLL for (int v = 0; v < kVecs; ++v) acc[r][v] = MulAdd(weight, value[v], acc[r][v]);
+    }
+  }
+  CONCORD_UNROLL for (int r = 0; r < kRows; ++r) {
+    CONCORD_UNROLL for (int v = 0; v < kVecs; ++v) Store(rows[r].sums + v * kLanes, acc[r][v]);
+  }
+}
+
+template <int kRows>
+static void RowsByChunk(const AttentionTile& tile, const AttentionScratch& scratch, AttentionRow* rows, int64_t base,
+                        int64_t n_keys) {
+  VecF s[kRows][kKeyVecs];
+  alignas(64) float p[kRows][kKvChunk];
+  float factor[kRows];
+  for (int64_t v = 0; v < kKeyVecs; v += kVecTile) Scores<kRows>(rows, scratch.keys, tile.k.d, v, s);
+  for (int r = 0; r < kRows; ++r) factor[r] = Weights(tile, rows + r, base, s[r], p[r]);
+  AttentionRow shifted[kRows];
+  for (int r = 0; r < kRows; ++r) shifted[r] = rows[r];
+  int64_t i = 0;
+  for (; i + kVecTile * kLanes <= scratch.d_v; i += kVecTile * kLanes) {
+    AddValues<kRows, kVecTile>(shifted, p, factor, scratch.values + i, scratch.d_v, n_keys);
+    for (int r = 0; r < kRows; ++r) shifted[r].sums += kVecTile * kLanes;
+  }
+  for (; i < scratch.d_v; i += kLanes) {
+    AddValues<kRows, 1>(shifted, p, factor, scratch.values + i, scratch.d_v, n_keys);
+    for (int r = 0; r < kRows; ++r) shifted[r].sums += kLanes;
+  }
+}
+
+template <int kRows = kRowTile>
+CONCORD_INLINE void RowsUpTo(int64_t n, const AttentionTile& tile, const AttentionScratch& scratch, AttentionRow* rows,
+                             int64_t base, int64_t n_keys) {
+  if constexpr (kRows > 1) {
+    if (n < kRows) return RowsUpTo<kRows - 1>(n, tile, scratch, rows, base, n_keys);
+  }
+  RowsByChunk<kRows>(tile, scratch, rows, base, n_keys);
+}
+
+// Decodes `rows` and asks for `next`, of `bytes` each.
+template <typename Kv>
+static void LoadKeys(const ChunkRows& rows, const ChunkRows& next, int64_t bytes, int64_t d, float* keys) {
+  for (int64_t j = 0; j < kKvChunk; j += kLanes) {
+    for (int64_t l = 0; l < kLanes; ++l) PrefetchKv(next.at[j + l], bytes);
+    KeyLoader<Kv>::Load16(rows.at + j, d, [=](int64_t i, VecF k) __attribute__((always_inline)) { Store(keys + i * kKvChunk + j, k); });
+  }
+}
+
+template <typename Kv>
+static void LoadValues(const ChunkRows& rows, const ChunkRows& next, int64_t bytes, int64_t d, int64_t d_v,
+                       float* values) {
+  for (int64_t j = 0; j < kKvChunk; ++j) {
+    PrefetchKv(next.at[j], bytes);
+    for (int64_t i = 0; i < d; i += kLanes) Store(values + j * d_v + i, Kv::At(rows.at[j], i, Min(kLanes, d - i)));
+  }
+}
+
+CONCORD_INLINE void LoadChunk(const AttentionTile& tile, const KvChunkRows& rows, const KvChunkRows& next,
+                              const AttentionScratch& scratch) {
+  const int64_t d_k = tile.k.d, d_v = tile.v.d;
+  const int64_t k_bytes = KvRowBytes(tile.k.type, d_k), v_bytes = KvRowBytes(tile.v.type, d_v);
+  WithKvType(tile.k.type, [&](auto kv_type) {
+    LoadKeys<decltype(kv_type)>(rows.keys, next.keys, k_bytes, d_k, scratch.keys);
+  });
+  WithKvType(tile.v.type, [&](auto kv_type) {
+    LoadValues<decltype(kv_type)>(rows.values, next.values, v_bytes, d_v, scratch.d_v, scratch.values);
+  });
+}
+
+}  // namespace concord::kernels::CONCORD_ISA_NAMESPACE

@@ -1,0 +1,108 @@
+#pragma once
+
+#include "kernels/cpu/impl/kv_chunk.h"
+#include "kernels/cpu/impl/math.h"
+
+// The rows of a tile of attention, a row being one query of one head, and their online softmax.
+namespace concord::kernels::CONCORD_ISA_NAMESPACE {
+
+constexpr int64_t kKeyVecs = kKvChunk / kLanes;
+constexpr float kNever = -__builtin_inff();
+
+struct AttentionRow {
+  const float* q;
+  float* sums;  // [d_v rounded up to 16]
+  float* out;
+  int64_t first;  // keys first..last are visible
+  int64_t last;
+  int64_t head;
+  float top;    // largest score so far
+  float total;  // sum of exp(score - top)
+};
+
+struct AttentionScratch {
+  float* keys;    // [d_k][64]
+  float* values;  // [64][d_v rounded up]
+  float* sums;    // [rows][d_v rounded up]
+  AttentionRow* rows;
+  uint8_t* zeros;  // a row of K or V that is all zeros
+  int64_t d_v;  // rounded up to 16
+};
+
+// Scores of one row to weights exp(s - top); returns the factor for what was summed under the old top.
+CONCORD_INLINE float Weights(const AttentionTile& tile, AttentionRow* row, int64_t base, const VecF* s, float* p) {
+  VecF z[kKeyVecs];
+  VecI seen[kKeyVecs];
+  VecF top = Set(row->top);
+  const VecI first = SetI(static_cast<int32_t>(row->first - base < 0 ? 0 : Min(row->first - base, kKvChunk)));
+  const VecI last = SetI(static_cast<int32_t>(Min(row->last - base, kKvChunk)));
+  CONCORD_UNROLL for (int v = 0; v < kKeyVecs; ++v) {
+    z[v] = s[v] * Set(tile.scale);
+    if (tile.softcap != 0.0f) z[v] = Set(tile.softcap) * Tanh(z[v] / Set(tile.softcap));
+    const VecI at = Iota() + SetI(static_cast<int32_t>(v * kLanes));
+    seen[v] = (VecI)(at >= first) & (VecI)(at <= last);
+    top = MaxV(top, Select(seen[v], z[v], Set(kNever)));
+  }
+  const float new_top = MaxLane(top);
+  const bool none = new_top == kNever;
+  VecF sum = {};
+  CONCORD_UNROLL for (int v = 0; v < kKeyVecs; ++v) {
+    const VecF e = none ? VecF{} : Select(seen[v], Exp(z[v] - Set(new_top)), VecF{});
+    Store(p + v * kLanes, e);
+    sum += e;
+  }
+  const float factor = none ? 1.0f : Exp(Set(row->top - new_top))[0];
+  row->total = row->total * factor + Sum(sum);
+  row->top = new_top;
+  return factor;
+}
+
+CONCORD_INLINE int64_t MakeRows(const AttentionTile& tile, AttentionScratch* scratch) {
+  const int64_t group = tile.n_heads / tile.k.n_kv_heads;
+  scratch->d_v = (tile.v.d + 15) / 16 * 16;
+  scratch->keys = static_cast<float*>(tile.scratch);
+  scratch->values = scratch->keys + kKvChunk * tile.k.d;
+  scratch->sums = scratch->values + kKvChunk * scratch->d_v;
+  scratch->rows = reinterpret_cast<AttentionRow*>(scratch->sums + tile.n_queries * group * scratch->d_v);
+  scratch->zeros = reinterpret_cast<uint8_t*>(scratch->rows + tile.n_queries * group);
+  __builtin_memset(scratch->zeros, 0, static_cast<size_t>(Max(tile.k.d, tile.v.d)) * 4);
+  int64_t n = 0;
+  for (int64_t i = 0; i < tile.n_queries; ++i) {
+    const int64_t position = tile.positions[i];
+    int64_t first = 0;
+    if (tile.window > 0) first = Max(first, position - tile.window + 1);
+    if (tile.chunk > 0) first = Max(first, position / tile.chunk * tile.chunk);
+    for (int64_t g = 0; g < group; ++g, ++n) {
+      const int64_t head = tile.kv_head * group + g;
+      float* sums = scratch->sums + n * scratch->d_v;
+      __builtin_memset(sums, 0, static_cast<size_t>(scratch->d_v) * 4);
+      scratch->rows[n] = {tile.q + i * tile.q_stride + head * tile.k.d,
+                          sums,
+                          tile.out + i * tile.out_stride + head * tile.v.d,
+                          first,
+                          position,
+                          head,
+                          kNever,
+                          0.0f};
+    }
+  }
+  return n;
+}
+
+CONCORD_INLINE void Finish(const AttentionTile& tile, const AttentionRow& row) {
+  float factor = 1.0f;
+  float total = row.total;
+  if (tile.sinks != nullptr) {
+    const float sink = tile.sinks[row.head];
+    const float top = row.top > sink ? row.top : sink;
+    factor = Exp(Set(row.top - top))[0];
+    total = total * factor + Exp(Set(sink - top))[0];
+  }
+  const VecF inverse = Set(total == 0.0f ? 0.0f : factor / total);
+  for (int64_t i = 0; i < tile.v.d; i += kLanes) {
+    // The zero makes -0 into 0: products with the weight 0 of unseen keys may or may not have been added.
+    StorePart(row.out + i, Load(row.sums + i) * inverse + Set(0.0f), Min(kLanes, tile.v.d - i));
+  }
+}
+
+}  // namespace concord::kernels::CONCORD_ISA_NAMESPACE
