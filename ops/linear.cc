@@ -4,8 +4,8 @@
 // y[t, o] = sum_i x[t, i] W[o, i] (+ bias[o]).
 // Shapes: x [n, in], or [n, a, b] with a·b = in; W [out, in] of any packing; bias [out]; y [n, out], or with the
 // attribute heads = h > 0 [n, h, out / h].
-// Arithmetic: "f32" uses x as it is; "f16" may round x to halves and add up to 32 products in half (core/numerics.h);
-// "bf16" may round x to bf16;
+// Arithmetic: "f32" uses x as it is; "f16" may round x to halves and add up to 32 products in half, or round x and W to
+// bf16 and add in f32, which is as near (core/numerics.h); "bf16" may round x to bf16;
 // "int8/32" first rounds every 32 elements of a row of x to int8 with an f32 scale (runtime/base/packing/int8_rows.h)
 // and is exact from there on but for f32 accumulation.
 namespace concord::ops {

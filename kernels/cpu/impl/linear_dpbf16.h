@@ -4,9 +4,11 @@
 #include "kernels/cpu/impl/linear_row_avx512.h"
 #include "kernels/cpu/rounded_rows.h"
 
-// linear, arithmetic "bf16", with VDPBF16PS (Intel SDM), which adds the product of two odd elements to each of 16 sums,
-// then that of two even ones. Pair i of k goes to sum i % 16, and the 16 are added as those of "f32" are. x is rounded
-// to bf16 once; W is used as it lies in memory. f16 weights have more bits than bf16 and are multiplied in f32.
+// linear, arithmetics "bf16" (weights of bf16) and "f16" (of f16), with VDPBF16PS (Intel SDM), which adds the product of
+// two odd elements to each of 16 sums, then that of two even ones. Pair i of k goes to sum i % 16, and the 16 are added
+// as those of "f32" are. x is rounded to bf16 once. W of bf16 is used as it lies in memory, W of f16 is rounded to bf16
+// on its way: two parts would hold it exactly, but take as long as f32 does. Weights that were bf16 before they were
+// written as f16, as those of most models, lose nothing.
 namespace concord::kernels::CONCORD_ISA_NAMESPACE {
 
 static void RoundRows(const float* x, int64_t x_stride, int64_t n_rows, int64_t k, void* out) {
@@ -29,9 +31,18 @@ struct Bf16Pairs {
   }
 };
 
+// The same of W in f16.
+struct F16AsPairs {
+  CONCORD_INLINE __m512i At(const uint8_t* p) {
+    const __m512 low = _mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)));
+    const __m512 high = _mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p + 32)));
+    return (__m512i)_mm512_cvtne2ps_pbh(high, low);
+  }
+};
+
 // Four rows of W along their length by some rows of x, from m on. What will be read later, from `ahead` on, is asked
 // for in the order of addresses.
-template <int kTokens>
+template <typename W, int kTokens>
 static void PairsByFew(const LinearTile& tile, int64_t n, int64_t m, const uint8_t* ahead) {
   const uint8_t *w[kWeightRows], *x[kTokens];
   for (int64_t r = 0; r < kWeightRows; ++r) {  // past the end the last one again; its sums are not written
@@ -42,7 +53,7 @@ static void PairsByFew(const LinearTile& tile, int64_t n, int64_t m, const uint8
   for (int64_t at = 0; at < 2 * tile.k; at += 64) {
     CONCORD_UNROLL for (int r = 0; r < kWeightRows; ++r) PrefetchFar(ahead + kWeightRows * at + 64 * r);
     Bf16Pairs::Operand rows[kWeightRows];
-    CONCORD_UNROLL for (int r = 0; r < kWeightRows; ++r) rows[r] = Bf16Pairs::At(w[r] + at);
+    CONCORD_UNROLL for (int r = 0; r < kWeightRows; ++r) rows[r] = W::At(w[r] + at);
     CONCORD_UNROLL for (int t = 0; t < kTokens; ++t) {
       const Bf16Pairs::Operand pairs = Bf16Pairs::At(x[t] + at);
       CONCORD_UNROLL for (int r = 0; r < kWeightRows; ++r) acc[t][r] = Bf16Pairs::Add(acc[t][r], rows[r], pairs);
@@ -54,26 +65,41 @@ static void PairsByFew(const LinearTile& tile, int64_t n, int64_t m, const uint8
   }
 }
 
-template <int kTokens = kXRows>
+template <typename W, int kTokens = kXRows>
 CONCORD_INLINE void PairsByUpTo(int64_t count, const LinearTile& tile, int64_t n, int64_t m, const uint8_t* ahead) {
   if constexpr (kTokens > 1) {
-    if (count < kTokens) return PairsByUpTo<kTokens - 1>(count, tile, n, m, ahead);
+    if (count < kTokens) return PairsByUpTo<W, kTokens - 1>(count, tile, n, m, ahead);
   }
-  PairsByFew<kTokens>(tile, n, m, ahead);
+  PairsByFew<W, kTokens>(tile, n, m, ahead);
 }
 
-// Up to so many rows of x take turns at four rows of W, which are in L1 from the first turn on.
-constexpr int64_t kFewPairs = 4 * kXRows;
-
-static void RunBf16Pairs(const LinearTile& tile) {
+// Rows of x, some at a time, take turns at four rows of W, which are in L1 from the first turn on.
+template <typename W>
+CONCORD_INLINE void RunFewPairs(const LinearTile& tile) {
   const int64_t m = tile.m_end - tile.m_begin;
-  if (m > kFewPairs) return RunPlainBlocks<Bf16Pairs>(tile);
   const int64_t times = (m + kXRows - 1) / kXRows, step = (m + times - 1) / times;
   const int64_t four = kWeightRows * tile.row_stride_bytes, ahead = (kAheadBytes / four + 1) * four;
   for (int64_t n = tile.n_begin; n < tile.n_end; n += kWeightRows) {
     const uint8_t* later = static_cast<const uint8_t*>(tile.weights) + n * tile.row_stride_bytes + ahead;
-    for (int64_t i = tile.m_begin; i < tile.m_end; i += step) PairsByUpTo(Min(step, tile.m_end - i), tile, n, i, later);
+    for (int64_t i = tile.m_begin; i < tile.m_end; i += step) {
+      PairsByUpTo<W>(Min(step, tile.m_end - i), tile, n, i, later);
+    }
   }
+}
+
+static void RunBf16Pairs(const LinearTile& tile) {
+  if (tile.m_end - tile.m_begin <= 4 * kXRows) return RunFewPairs<Bf16Pairs>(tile);
+  RunPlainBlocks<Bf16Pairs>(tile);
+}
+
+static void RunF16Pairs(const LinearTile& tile) {
+  if (tile.m_end - tile.m_begin <= kXRows) return RunFewPairs<F16AsPairs>(tile);  // a second turn would round W again
+  RunBlocked<Bf16Pairs>(tile, false, [](const uint8_t* row, int64_t first, int64_t count, uint8_t* out) {
+    for (int64_t i = 0; i < count; i += 2 * kLanes) {
+      _mm512_store_si512(out + 2 * i, F16AsPairs::At(row + 2 * (first + i)));
+    }
+    return static_cast<const uint8_t*>(out);
+  });
 }
 
 }  // namespace concord::kernels::CONCORD_ISA_NAMESPACE

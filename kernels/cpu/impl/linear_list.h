@@ -32,6 +32,7 @@ constexpr LinearKernel kLinearKernels[] = {
     {"f16", "f32", 8, 1, RowsScratch, RunHalf<WeightsF16>, nullptr, nullptr},
     {"bf16", "f32", 8, 1, RowsScratch, RunHalf<WeightsBf16>, nullptr, nullptr},
 #if defined(__AVX512BF16__)
+    {"f16", "f16", 16, 32, BlocksScratch, RunF16Pairs, RoundRows, RoundedRowBytes},
     {"bf16", "bf16", 16, 32, BlocksScratch, RunBf16Pairs, RoundRows, RoundedRowBytes},
 #endif
 #if defined(__AMX_BF16__)

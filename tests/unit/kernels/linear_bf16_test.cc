@@ -102,13 +102,14 @@ struct Problem {
     }
     *acc += even + odd;
   }
-  // VDPBF16PS: the products of pairs, the odd one first.
+  // VDPBF16PS: the products of pairs, the odd one first. W of f16 is rounded too; of bf16 it stays what it is.
   float EmulatedPairs(int64_t row, int64_t out) const {
     float acc[16] = {};
     for (int64_t i = 0; i < k; i += 2) {
       float& sum = acc[i / 2 % 16];
       for (const int64_t at : {i + 1, i}) {
-        sum = std::fmaf(decoded[static_cast<size_t>(out * k + at)], Rounded(x[static_cast<size_t>(row * k + at)]), sum);
+        sum = std::fmaf(Rounded(decoded[static_cast<size_t>(out * k + at)]),
+                        Rounded(x[static_cast<size_t>(row * k + at)]), sum);
       }
     }
     return Tree(acc) + bias[static_cast<size_t>(out)];
@@ -169,8 +170,9 @@ TEST_P(HalfLinearTest, IsWhatTheInstructionIsDefinedToDo) {
                                          << p.k;
         double magnitude = 0;
         const double exact = p.Exact(i, j, &magnitude);
-        // Two parts hold x to 2^-16 and f16 exactly; what is left out of a product is 2^-16 of it. Rounded x has 2^-9.
-        const double of_product = p.isa == Isa::kAvx512Bf16 ? 0x1p-9 : 0x1p-15;
+        // Two parts hold x to 2^-16 and f16 exactly; what is left out of a product is 2^-16 of it. Rounded x has 2^-9, and
+        // so has rounded W.
+        const double of_product = p.isa == Isa::kAvx512Bf16 ? 0x1.01p-8 : 0x1p-15;
         ASSERT_NEAR(got, exact, magnitude * (of_product + static_cast<double>(p.k) * 0x1p-24));
       }
       for (int64_t j = p.n; j < p.n + 3; ++j) ASSERT_EQ(y[static_cast<size_t>(i * (p.n + 3) + j)], 12345.0f);
@@ -247,7 +249,7 @@ TEST_P(HalfLinearTest, WhatIsNotFiniteShows) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Kinds, HalfLinearTest,
-                         testing::Values(Kind{"bf16", Isa::kAvx512Bf16}, Kind{"bf16", Isa::kAvx512Amx},
+                         testing::Values(Kind{"bf16", Isa::kAvx512Bf16}, Kind{"f16", Isa::kAvx512Bf16}, Kind{"bf16", Isa::kAvx512Amx},
                                          Kind{"f16", Isa::kAvx512Amx}),
                          [](const auto& info) { return std::string(info.param.type) + "_" + IsaName(info.param.isa); });
 
