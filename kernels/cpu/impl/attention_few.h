@@ -6,8 +6,10 @@
 // decoded takes as long as using it. The order of every sum is that of many rows, so the bits are.
 namespace concord::kernels::CONCORD_ISA_NAMESPACE {
 
-// Rows at a time. AVX-512: 4 rows * 4 registers of sums, 4 of V, 8 of K that is being transposed.
-constexpr int kFewTile = kWide || kNeon ? 4 : 2;
+// Rows at a time, and vectors of V. AVX-512: 4 rows * 4 registers of sums, 4 of V, 8 of K that is being transposed.
+// NEON and AVX2: 4 rows * 1 vector, which is 16 registers of 32 and 8 of 16.
+constexpr int kFewTile = kWide || kNeon || kHalves ? 4 : 2;
+constexpr int kFewVecs = kWide ? 4 : 1;
 // Up to so many it is faster to decode for every few again than to go through scratch.
 constexpr int64_t kFewRows = kWide ? 16 : kFewTile;
 
@@ -18,9 +20,10 @@ static void StoredScores(const ChunkRows& keys, const ChunkRows& next, const KvC
   for (int64_t v = 0; v < kKeyVecs; ++v) {
     for (int64_t l = 0; l < kLanes; ++l) PrefetchKv(next.at[v * kLanes + l], bytes);
     VecF acc[kRows] = {};
-    KeyLoader<Kv>::Load16(keys.at + v * kLanes, cache.d, [&](int64_t i, VecF k) __attribute__((always_inline)) {
-      CONCORD_UNROLL for (int r = 0; r < kRows; ++r) acc[r] = MulAdd(Set(rows[r].q[i]), k, acc[r]);
-    });
+    KeyLoader<Kv>::Load16(
+        keys.at + v * kLanes, cache.d, [&](int64_t i, VecF k) __attribute__((always_inline)) {
+          CONCORD_UNROLL for (int r = 0; r < kRows; ++r) acc[r] = MulAdd(Set(rows[r].q[i]), k, acc[r]);
+        });
     CONCORD_UNROLL for (int r = 0; r < kRows; ++r) s[r][v] = acc[r];
   }
 }
@@ -52,8 +55,8 @@ template <typename Kv, int kRows>
 static void AddStoredValues(const ChunkRows& values, const ChunkRows& next, const KvCache& cache, AttentionRow* rows,
                             const float (*p)[kKvChunk], const float* factor, int64_t n_keys) {
   int64_t i = 0, bytes = KvRowBytes(cache.type, cache.d);
-  for (; i + kVecTile * kLanes <= cache.d; i += kVecTile * kLanes, bytes = 0) {
-    AddStored<Kv, kRows, kVecTile>(values, next, bytes, rows, p, factor, i, kLanes, n_keys);
+  for (; i + kFewVecs * kLanes <= cache.d; i += kFewVecs * kLanes, bytes = 0) {
+    AddStored<Kv, kRows, kFewVecs>(values, next, bytes, rows, p, factor, i, kLanes, n_keys);
   }
   for (; i < cache.d; i += kLanes, bytes = 0) {
     AddStored<Kv, kRows, 1>(values, next, bytes, rows, p, factor, i, Min(kLanes, cache.d - i), n_keys);
@@ -64,9 +67,8 @@ template <int kRows>
 static void FewRowsByChunk(const AttentionTile& tile, const KvChunkRows& kv, const KvChunkRows& next,
                            AttentionRow* rows, int64_t base, int64_t n_keys) {
   VecF s[kRows][kKeyVecs];
-  WithKvType(tile.k.type, [&](auto kv_type) {
-    StoredScores<decltype(kv_type), kRows>(kv.keys, next.keys, tile.k, rows, s);
-  });
+  WithKvType(tile.k.type,
+             [&](auto kv_type) { StoredScores<decltype(kv_type), kRows>(kv.keys, next.keys, tile.k, rows, s); });
   alignas(64) float p[kRows][kKvChunk];
   float factor[kRows];
   for (int r = 0; r < kRows; ++r) factor[r] = Weights(tile, rows + r, base, s[r], p[r]);

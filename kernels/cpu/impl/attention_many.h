@@ -8,8 +8,9 @@ namespace concord::kernels::CONCORD_ISA_NAMESPACE {
 
 // Rows at a time, and vectors of K or V at a time. AVX-512: 6 rows * 4 registers of sums, 4 of K or V. NEON, with 4
 // registers a vector: 3 rows * 2 vectors of sums make 24; K or V, read a register at a time, and the weights take 4.
-constexpr int kRowTile = kWide ? 6 : kNeon ? 3 : 2;
-constexpr int kVecTile = kNeon ? 2 : 4;
+// AVX2, with 2: 12 of 16.
+constexpr int kRowTile = kWide ? 6 : kNeon || kHalves ? 3 : 2;
+constexpr int kVecTile = kNeon || kHalves ? 2 : 4;
 
 // Scores of keys [first * kLanes, (first + kVecTile) * kLanes) of the chunk.
 template <int kRows>
@@ -84,7 +85,8 @@ template <typename Kv>
 static void LoadKeys(const ChunkRows& rows, const ChunkRows& next, int64_t bytes, int64_t d, float* keys) {
   for (int64_t j = 0; j < kKvChunk; j += kLanes) {
     for (int64_t l = 0; l < kLanes; ++l) PrefetchKv(next.at[j + l], bytes);
-    KeyLoader<Kv>::Load16(rows.at + j, d, [=](int64_t i, VecF k) __attribute__((always_inline)) { Store(keys + i * kKvChunk + j, k); });
+    KeyLoader<Kv>::Load16(
+        rows.at + j, d, [=](int64_t i, VecF k) __attribute__((always_inline)) { Store(keys + i * kKvChunk + j, k); });
   }
 }
 
@@ -101,9 +103,8 @@ CONCORD_INLINE void LoadChunk(const AttentionTile& tile, const KvChunkRows& rows
                               const AttentionScratch& scratch) {
   const int64_t d_k = tile.k.d, d_v = tile.v.d;
   const int64_t k_bytes = KvRowBytes(tile.k.type, d_k), v_bytes = KvRowBytes(tile.v.type, d_v);
-  WithKvType(tile.k.type, [&](auto kv_type) {
-    LoadKeys<decltype(kv_type)>(rows.keys, next.keys, k_bytes, d_k, scratch.keys);
-  });
+  WithKvType(tile.k.type,
+             [&](auto kv_type) { LoadKeys<decltype(kv_type)>(rows.keys, next.keys, k_bytes, d_k, scratch.keys); });
   WithKvType(tile.v.type, [&](auto kv_type) {
     LoadValues<decltype(kv_type)>(rows.values, next.values, v_bytes, d_v, scratch.d_v, scratch.values);
   });

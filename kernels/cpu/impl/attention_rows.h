@@ -26,7 +26,7 @@ struct AttentionScratch {
   float* sums;    // [rows][d_v rounded up]
   AttentionRow* rows;
   uint8_t* zeros;  // a row of K or V that is all zeros
-  int64_t d_v;  // rounded up to 16
+  int64_t d_v;     // rounded up to 16
 };
 
 // Scores of one row to weights exp(s - top); returns the factor for what was summed under the old top.

@@ -1,6 +1,9 @@
 #pragma once
 
 #include "kernels/cpu/impl/panel.h"
+#if defined(__AVX512F__)
+#include "kernels/cpu/impl/dot_avx512.h"
+#endif
 
 // The product that "int8/32" is made of, one branch an instruction set.
 namespace concord::kernels::CONCORD_ISA_NAMESPACE {
@@ -28,14 +31,25 @@ CONCORD_INLINE int32x4_t DotFourRows(int32x4_t sums, const uint8_t (*u)[4], int8
 
 // Four products a lane: u[r][0..3] * q[0..3].
 CONCORD_INLINE VecI DotBytes(VecI sums, const uint8_t (*u)[4], const int8_t* q) {
-#if defined(__AVX512VNNI__)
+#if defined(__AVX512F__)
   int32_t four;
   __builtin_memcpy(&four, q, 4);
-  return (VecI)_mm512_dpbusd_epi32((__m512i)sums, (__m512i)LoadAs<VecI>(u), _mm512_set1_epi32(four));
+  return (VecI)AddDotBytes((__m512i)sums, (__m512i)LoadAs<VecI>(u), _mm512_set1_epi32(four));
 #elif defined(CONCORD_ISA_NEON)
   const int8x16_t four = FourTimes(q);
   return {{DotFourRows(sums.p[0], u, four), DotFourRows(sums.p[1], u + 4, four), DotFourRows(sums.p[2], u + 8, four),
            DotFourRows(sums.p[3], u + 12, four)}};
+#elif defined(CONCORD_ISA_HALVES)
+  int32_t four;
+  __builtin_memcpy(&four, q, 4);
+  const __m256i x = _mm256_set1_epi32(four);
+  // Magnitudes by signed bytes: of two products the sum is at most 2 * 128 * 127, which 16 bits hold.
+  const auto dot = [x](VecI::Part sum, const uint8_t(*at)[4]) __attribute__((always_inline)) {
+    const __m256i w = LoadAs<__m256i>(at);
+    const __m256i pairs = _mm256_maddubs_epi16(_mm256_abs_epi8(w), _mm256_sign_epi8(x, w));
+    return sum + (VecI::Part)_mm256_madd_epi16(pairs, _mm256_set1_epi16(1));
+  };
+  return {{dot(sums.p[0], u), dot(sums.p[1], u + 8)}};
 #else
   const VecU w = LoadAs<VecU>(u);
   const VecI a = (VecI)(w & SetU(255)) * SetI(q[0]) + (VecI)((w >> 8) & SetU(255)) * SetI(q[1]);

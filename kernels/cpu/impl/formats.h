@@ -1,5 +1,6 @@
 #pragma once
 
+#include "kernels/cpu/impl/bytes16.h"
 #include "kernels/cpu/impl/panel.h"
 
 // The packings of the arithmetic "int8/32", block layouts as in runtime/base/packing/<name>.h. The tests hold these
@@ -10,16 +11,15 @@ namespace concord::kernels::CONCORD_ISA_NAMESPACE {
 struct FormatQ8_0 : Format<32, 34, 32, 7, false> {
   CONCORD_INLINE void Unpack(const uint8_t* p, UnpackedBlock* out) {
     out->scale[0] = LoadF16(p);
-    for (int i = 0; i < 32; ++i) out->u[i] = p[2 + i] ^ 0x80;
+    for (int i = 0; i < 32; i += 16) StoreBytes16(out->u + i, LoadBytes16(p + 2 + i) ^ 0x80);
   }
 };
 
 // d f16, q[16]: low nibbles are elements 0..15, high ones 16..31
 CONCORD_INLINE void UnpackNibbles32(const uint8_t* q, uint8_t* u) {
-  for (int i = 0; i < 16; ++i) {
-    u[i] = q[i] & 15;
-    u[16 + i] = q[i] >> 4;
-  }
+  const Bytes16 pairs = LoadBytes16(q);
+  StoreBytes16(u, pairs & 15);
+  StoreBytes16(u + 16, pairs >> 4);
 }
 
 struct FormatQ4_0 : Format<32, 18, 32, 3, false> {
@@ -39,9 +39,7 @@ struct FormatQ4_1 : Format<32, 20, 32, -1, true> {
 };
 
 CONCORD_INLINE void AddFifthBits(const uint8_t* high, uint8_t* u) {
-  uint32_t bits;
-  __builtin_memcpy(&bits, high, 4);
-  for (int i = 0; i < 32; ++i) u[i] = static_cast<uint8_t>(u[i] | ((bits >> i) & 1) << 4);
+  for (int i = 0; i < 32; i += 16) StoreBytes16(u + i, LoadBytes16(u + i) | (SpreadBits(high + i / 8) & 16));
 }
 
 struct FormatQ5_0 : Format<32, 22, 32, 4, false> {
@@ -63,10 +61,9 @@ struct FormatQ5_1 : Format<32, 24, 32, -1, true> {
 
 // Tables of signed values stand 128 higher, as unsigned bytes.
 CONCORD_INLINE void UnpackTable32(const uint8_t* q, const int8_t* table, uint8_t* u) {
-  for (int i = 0; i < 16; ++i) {
-    u[i] = static_cast<uint8_t>(table[q[i] & 15] + 128);
-    u[16 + i] = static_cast<uint8_t>(table[q[i] >> 4] + 128);
-  }
+  const Bytes16 higher = LoadBytes16(table) ^ 128, pairs = LoadBytes16(q);
+  StoreBytes16(u, LookUp(higher, pairs & 15));
+  StoreBytes16(u + 16, LookUp(higher, pairs >> 4));
 }
 
 constexpr int8_t kNonLinear4[16] = {-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113};
@@ -102,22 +99,29 @@ struct FormatMxfp4 : Format<32, 17, 32, 7, false> {
   }
 };
 
-// Scale and minimum of sub-block s of q4_k and q5_k: 6 bits each in 12 bytes.
-CONCORD_INLINE int ScaleK(const uint8_t* p, int s) {
-  return s < 4 ? p[s] & 63 : (p[s + 4] & 15) | (p[s - 4] >> 6) << 4;
+// Scales and minima of the eight sub-blocks of q4_k and q5_k: 6 bits each in 12 bytes, the last four of each with their
+// two upper bits above the first four.
+CONCORD_INLINE void ScalesAndMinsK(const uint8_t* p, UnpackedBlock* out) {
+  uint32_t a, b, c;
+  __builtin_memcpy(&a, p + 4, 4);
+  __builtin_memcpy(&b, p + 8, 4);
+  __builtin_memcpy(&c, p + 12, 4);
+  const uint32_t sixes[4] = {a & 0x3f3f3f3fu, (c & 0x0f0f0f0fu) | (a >> 2 & 0x30303030u), b & 0x3f3f3f3fu,
+                             (c >> 4 & 0x0f0f0f0fu) | (b >> 2 & 0x30303030u)};
+  float whole[16];
+  Store(whole, ToFloat(LoadBytes(sixes)));
+  const float d = LoadF16(p), dmin = LoadF16(p + 2);
+  for (int s = 0; s < 8; ++s) out->scale[s] = d * whole[s];
+  for (int s = 0; s < 8; ++s) out->min[s] = dmin * whole[8 + s];
 }
-CONCORD_INLINE int MinK(const uint8_t* p, int s) { return s < 4 ? p[s + 4] & 63 : (p[s + 4] >> 4) | (p[s] >> 6) << 4; }
 
 // d f16, dmin f16, scales[12], q[128]
 struct FormatQ4K : Format<256, 144, 32, -1, true> {
   CONCORD_INLINE void Unpack(const uint8_t* p, UnpackedBlock* out) {
-    const float d = LoadF16(p);
-    const float dmin = LoadF16(p + 2);
-    for (int s = 0; s < 8; ++s) {
-      out->scale[s] = d * static_cast<float>(ScaleK(p + 4, s));
-      out->min[s] = dmin * static_cast<float>(MinK(p + 4, s));
+    ScalesAndMinsK(p, out);
+    CONCORD_UNROLL for (int s = 0; s < 8; ++s) {
       const uint8_t* q = p + 16 + 32 * (s / 2);
-      for (int i = 0; i < 32; ++i) out->u[32 * s + i] = (q[i] >> 4 * (s % 2)) & 15;
+      for (int i = 0; i < 32; i += 16) StoreBytes16(out->u + 32 * s + i, (LoadBytes16(q + i) >> 4 * (s % 2)) & 15);
     }
   }
 };
@@ -125,14 +129,12 @@ struct FormatQ4K : Format<256, 144, 32, -1, true> {
 // d f16, dmin f16, scales[12], fifth bits[32], q[128]
 struct FormatQ5K : Format<256, 176, 32, -1, true> {
   CONCORD_INLINE void Unpack(const uint8_t* p, UnpackedBlock* out) {
-    const float d = LoadF16(p);
-    const float dmin = LoadF16(p + 2);
-    for (int s = 0; s < 8; ++s) {
-      out->scale[s] = d * static_cast<float>(ScaleK(p + 4, s));
-      out->min[s] = dmin * static_cast<float>(MinK(p + 4, s));
+    ScalesAndMinsK(p, out);
+    CONCORD_UNROLL for (int s = 0; s < 8; ++s) {
       const uint8_t* q = p + 48 + 32 * (s / 2);
-      for (int i = 0; i < 32; ++i) {
-        out->u[32 * s + i] = static_cast<uint8_t>(((q[i] >> 4 * (s % 2)) & 15) | ((p[16 + i] >> s) & 1) << 4);
+      for (int i = 0; i < 32; i += 16) {
+        const Bytes16 low = (LoadBytes16(q + i) >> 4 * (s % 2)) & 15, fifth = (LoadBytes16(p + 16 + i) >> s) & 1;
+        StoreBytes16(out->u + 32 * s + i, low | fifth << 4);
       }
     }
   }
@@ -143,13 +145,14 @@ struct FormatQ6K : Format<256, 210, 16, 5, false> {
   CONCORD_INLINE void Unpack(const uint8_t* p, UnpackedBlock* out) {
     const float d = LoadF16(p + 208);
     for (int g = 0; g < 16; ++g) out->scale[g] = d * static_cast<float>(static_cast<int8_t>(p[192 + g]));
-    for (int half = 0; half < 2; ++half) {
-      for (int t = 0; t < 4; ++t) {
+    CONCORD_UNROLL for (int half = 0; half < 2; ++half) {
+      CONCORD_UNROLL for (int t = 0; t < 4; ++t) {
         const uint8_t* low = p + 64 * half + 32 * (t % 2);
         const uint8_t* high = p + 128 + 32 * half;
         uint8_t* u = out->u + 128 * half + 32 * t;
-        for (int i = 0; i < 32; ++i) {
-          u[i] = static_cast<uint8_t>(((low[i] >> 4 * (t / 2)) & 15) | ((high[i] >> 2 * t) & 3) << 4);
+        for (int i = 0; i < 32; i += 16) {
+          const Bytes16 pair = (LoadBytes16(high + i) >> 2 * t) & 3;
+          StoreBytes16(u + i, ((LoadBytes16(low + i) >> 4 * (t / 2)) & 15) | pair << 4);
         }
       }
     }
@@ -165,7 +168,9 @@ struct FormatQ2K : Format<256, 84, 16, -1, true> {
       out->scale[g] = d * static_cast<float>(p[g] & 15);
       out->min[g] = dmin * static_cast<float>(p[g] >> 4);
     }
-    for (int i = 0; i < 256; ++i) out->u[i] = (p[16 + 32 * (i / 128) + i % 32] >> 2 * (i / 32 % 4)) & 3;
+    CONCORD_UNROLL for (int i = 0; i < 256; i += 16) {
+      StoreBytes16(out->u + i, (LoadBytes16(p + 16 + 32 * (i / 128) + i % 32) >> 2 * (i / 32 % 4)) & 3);
+    }
   }
 };
 
@@ -179,9 +184,9 @@ struct FormatQ3K : Format<256, 110, 16, 2, false> {
       const int high = (scales[8 + g % 4] >> 2 * (g / 4)) & 3;
       out->scale[g] = d * static_cast<float>((low | high << 4) - 32);
     }
-    for (int i = 0; i < 256; ++i) {
-      const int low = (p[32 + 32 * (i / 128) + i % 32] >> 2 * (i / 32 % 4)) & 3;
-      out->u[i] = static_cast<uint8_t>(low | ((p[i % 32] >> (i / 32)) & 1) << 2);
+    CONCORD_UNROLL for (int i = 0; i < 256; i += 16) {
+      const Bytes16 low = (LoadBytes16(p + 32 + 32 * (i / 128) + i % 32) >> 2 * (i / 32 % 4)) & 3;
+      StoreBytes16(out->u + i, low | ((LoadBytes16(p + i % 32) >> i / 32) & 1) << 2);
     }
   }
 };

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "kernels/cpu/impl/dot_avx512.h"
 #include "kernels/cpu/impl/panel_avx512.h"
 
 // What one row of x by four rows of W is made of. A register of results is four groups by four rows of W: lane 4 l + r
@@ -68,7 +69,7 @@ CONCORD_INLINE int Load32(const void* p) {
   return x;
 }
 // Sums of four products of codes u with 64 bytes of x, from 0 on.
-CONCORD_INLINE __m512i DotX(__m512i u, const int8_t* x) { return _mm512_dpbusd_epi32(__m512i{}, u, Load512(x)); }
+CONCORD_INLINE __m512i DotX(__m512i u, const int8_t* x) { return AddDotBytes(__m512i{}, u, Load512(x)); }
 
 struct Four {
   __m512i v[4];  // a row each: four parts of a sum in each 128 bits

@@ -56,7 +56,7 @@ CONCORD_INLINE void SumNibbles(Load load, const int8_t* x, Codes codes, FourRows
     CONCORD_UNROLL for (int r = 0; r < 4; ++r) {
       const __m512i q = load(r, v);
       const __m512i low = DotX(codes(LowNibbles(q), r, v, 0), x + 128 * v);
-      parts.v[r] = _mm512_dpbusd_epi32(low, codes(HighNibbles(q), r, v, 1), Load512(x + 128 * v + 64));
+      parts.v[r] = AddDotBytes(low, codes(HighNibbles(q), r, v, 1), Load512(x + 128 * v + 64));
     }
     out->sum[v] = SumParts<LargestPart(kLargestCode, 8)>(parts);
   }

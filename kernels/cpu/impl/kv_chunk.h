@@ -45,9 +45,7 @@ CONCORD_INLINE void Shuffle(VecF* v) {
 }
 
 // 16 rows become 16 columns.
-CONCORD_INLINE void Transpose16(VecF* v) {
-  CONCORD_UNROLL for (int round = 0; round < 4; ++round) Shuffle<16>(v);
-}
+CONCORD_INLINE void Transpose16(VecF* v) { CONCORD_UNROLL for (int round = 0; round < 4; ++round) Shuffle<16>(v); }
 
 // Keys of 16 rows with a row a lane: put(i, v) is called with element i of all, i = 0, 1, ... d - 1.
 template <typename Kv>

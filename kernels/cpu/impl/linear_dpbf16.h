@@ -4,11 +4,11 @@
 #include "kernels/cpu/impl/linear_row_avx512.h"
 #include "kernels/cpu/rounded_rows.h"
 
-// linear, arithmetics "bf16" (weights of bf16) and "f16" (of f16), with VDPBF16PS (Intel SDM), which adds the product of
-// two odd elements to each of 16 sums, then that of two even ones. Pair i of k goes to sum i % 16, and the 16 are added
-// as those of "f32" are. x is rounded to bf16 once. W of bf16 is used as it lies in memory, W of f16 is rounded to bf16
-// on its way: two parts would hold it exactly, but take as long as f32 does. Weights that were bf16 before they were
-// written as f16, as those of most models, lose nothing.
+// linear, arithmetics "bf16" (weights of bf16) and "f16" (of f16), with VDPBF16PS (Intel SDM), which adds the product
+// of two odd elements to each of 16 sums, then that of two even ones. Pair i of k goes to sum i % 16, and the 16 are
+// added as those of "f32" are. x is rounded to bf16 once. W of bf16 is used as it lies in memory, W of f16 is rounded
+// to bf16 on its way: two parts would hold it exactly, but take as long as f32 does. Weights that were bf16 before they
+// were written as f16, as those of most models, lose nothing.
 namespace concord::kernels::CONCORD_ISA_NAMESPACE {
 
 static void RoundRows(const float* x, int64_t x_stride, int64_t n_rows, int64_t k, void* out) {

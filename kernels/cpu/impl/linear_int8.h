@@ -3,7 +3,7 @@
 #include "kernels/cpu/impl/dot_bytes.h"
 #include "kernels/cpu/impl/formats.h"
 #include "kernels/cpu/impl/token_row.h"
-#if defined(__AVX512VNNI__)
+#if defined(__AVX512F__)
 #include "kernels/cpu/impl/linear_row_avx512.h"
 #endif
 
@@ -14,13 +14,15 @@ namespace concord::kernels::CONCORD_ISA_NAMESPACE {
 // With sums that start at an offset a group of 32 that is too few for gcc, which spills (349 GOPS a core of 461 on Zen
 // 4), so 5 rows (372); groups of 16 are better with 6 (302 against 265), as their sums leave more often. NEON: 1 panel
 // * 3 rows of x, 4 registers an integer and a float sum each, make 24 as well; 8 are left for a quarter of W, the bytes
-// of x and scales. 4 loads of W and 3 of x then feed 12 products, as many as two load ports keep up with. With fewer
-// and narrower registers one panel by two rows is as much as it makes sense to unroll.
+// of x and scales. 4 loads of W and 3 of x then feed 12 products, as many as two load ports keep up with. AVX2: 1 panel
+// * 4 rows of x have 8 registers of integer sums; the float ones, needed once a group, may lie in memory. With fewer
+// registers one panel by two rows is as much as it makes sense to unroll.
 constexpr int kPassPanels = kWide ? 2 : 1;
 template <typename P>
-constexpr int kTileTokens = kWide   ? (P::kGroup == 16 ? 6 : 5)
-                            : kNeon ? 3
-                                    : 2;
+constexpr int kTileTokens = kWide     ? (P::kGroup == 16 ? 6 : 5)
+                            : kNeon   ? 3
+                            : kHalves ? 4
+                                      : 2;
 constexpr int64_t kPassRows = kPassPanels * kPanelRows;  // rows of W at a time
 // Rows of x at a time: their sums, 64 KiB, stay in L2.
 constexpr int64_t kPassTokens = 512;
@@ -32,7 +34,7 @@ struct Int8Scratch {
 
 template <typename F>
 CONCORD_INLINE void DecodePanel(const uint8_t* const* rows, int64_t first, int64_t count, Panel* panel) {
-#if defined(__AVX512VNNI__)
+#if defined(__AVX512F__)
   PanelSink sink{panel};
   PutScales(F{}, rows, first, count, panel);
   PutCodes(F{}, rows, first, count, &sink);
@@ -168,7 +170,7 @@ CONCORD_INLINE void PassChunk(const LinearTile& tile, const uint8_t* const* rows
 
 template <typename F>
 static void RunInt8(const LinearTile& tile) {
-#if defined(__AVX512VNNI__)
+#if defined(__AVX512F__)
   if (tile.m_end - tile.m_begin == 1) return RunOneRow<F>(tile);
 #endif
   auto* scratch = static_cast<Int8Scratch*>(tile.scratch);
@@ -188,7 +190,7 @@ static void RunInt8(const LinearTile& tile) {
 
 CONCORD_INLINE int64_t Int8ScratchBytes(int64_t k, int64_t m) {
   const int64_t panels = static_cast<int64_t>(sizeof(Int8Scratch)) + Min(m, kPassTokens) * kPassRows * 4;
-#if defined(__AVX512VNNI__)
+#if defined(__AVX512F__)
   return Max(panels, RowScratchBytes(k));
 #else
   static_cast<void>(k);

@@ -18,10 +18,10 @@ struct Panel {
   alignas(64) float neg_min[kChunk / 16][kPanelRows];  // a group, of formats with a minimum
 };
 
-// Where the machine has no product of unsigned with signed bytes (Arm without i8mm), the codes lie in a panel without
-// their offset, as signed bytes: u - 2^kOffsetShift, or u itself, which is below 64 in formats without an offset. The
-// integer sums are the same numbers, so the bits of the results are.
-#if defined(CONCORD_ISA_NEON) && !defined(__ARM_FEATURE_MATMUL_INT8)
+// Where the machine has no product of unsigned with signed bytes (Arm without i8mm), or one that overflows (AVX2), the
+// codes lie in a panel without their offset, as signed bytes: u - 2^kOffsetShift, or u itself, which is below 64 in
+// formats without an offset. The integer sums are the same numbers, so the bits of the results are.
+#if (defined(CONCORD_ISA_NEON) && !defined(__ARM_FEATURE_MATMUL_INT8)) || defined(CONCORD_ISA_HALVES)
 constexpr bool kSignedCodes = true;
 #else
 constexpr bool kSignedCodes = false;
@@ -45,24 +45,55 @@ struct UnpackedBlock {
   float min[16];
 };
 
+// 32 codes of each of 16 rows, `stride` bytes apart, less `offset`, to eight fours of a panel.
+CONCORD_INLINE void PutFours(const uint8_t* codes, int64_t stride, uint8_t offset, uint8_t (*out)[kPanelRows][4]) {
+#if defined(CONCORD_ISA_HALVES)
+  const __m256i less = _mm256_set1_epi8(static_cast<char>(offset));
+  for (int64_t half = 0; half < 2; ++half, codes += 8 * stride) {
+    __m256 v[8], t[8];
+    CONCORD_UNROLL for (int r = 0; r < 8; ++r) {
+      v[r] = (__m256)_mm256_sub_epi8(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(codes + r * stride)), less);
+    }
+    CONCORD_UNROLL for (int r = 0; r < 8; r += 2) {
+      t[r] = _mm256_unpacklo_ps(v[r], v[r + 1]);
+      t[r + 1] = _mm256_unpackhi_ps(v[r], v[r + 1]);
+    }
+    CONCORD_UNROLL for (int r = 0; r < 8; r += 4) {
+      CONCORD_UNROLL for (int i = 0; i < 2; ++i) {
+        v[r + 2 * i] = _mm256_shuffle_ps(t[r + i], t[r + i + 2], 0x44);
+        v[r + 2 * i + 1] = _mm256_shuffle_ps(t[r + i], t[r + i + 2], 0xee);
+      }
+    }
+    CONCORD_UNROLL for (int w = 0; w < 4; ++w) {
+      _mm256_storeu_ps(reinterpret_cast<float*>(out[w][8 * half]), _mm256_permute2f128_ps(v[w], v[w + 4], 0x20));
+      _mm256_storeu_ps(reinterpret_cast<float*>(out[w + 4][8 * half]), _mm256_permute2f128_ps(v[w], v[w + 4], 0x31));
+    }
+  }
+#else
+  for (int64_t r = 0; r < kPanelRows; ++r, codes += stride) {
+    uint8_t row[32];
+    for (int i = 0; i < 32; ++i) row[i] = static_cast<uint8_t>(codes[i] - offset);
+    for (int w = 0; w < 8; ++w) __builtin_memcpy(out[w][r], row + 4 * w, 4);
+  }
+#endif
+}
+
 // Decodes blocks [first, first + count) of 16 rows: the definition, for formats and machines without a faster one.
 template <typename F>
 CONCORD_INLINE void DecodePanelByBlocks(const uint8_t* const* rows, int64_t first, int64_t count, Panel* panel) {
   constexpr int kGroups = F::kBlockElems / F::kGroup;
-  for (int64_t r = 0; r < kPanelRows; ++r) {
-    for (int64_t b = 0; b < count; ++b) {
-      UnpackedBlock block;
-      F::Unpack(rows[r] + (first + b) * F::kBlockBytes, &block);
-      if constexpr (kSignedCodes && F::kOffsetShift >= 0) {
-        for (int i = 0; i < F::kBlockElems; ++i) block.u[i] = static_cast<uint8_t>(block.u[i] - (1 << F::kOffsetShift));
-      }
-      for (int i = 0; i < F::kBlockElems / 4; ++i) {
-        __builtin_memcpy(panel->q[b * (F::kBlockElems / 4) + i][r], block.u + 4 * i, 4);
-      }
+  constexpr uint8_t kOffset = kSignedCodes && F::kOffsetShift >= 0 ? 1u << (F::kOffsetShift & 7) : 0;
+  for (int64_t b = 0; b < count; ++b) {
+    UnpackedBlock blocks[kPanelRows];
+    for (int64_t r = 0; r < kPanelRows; ++r) {
+      F::Unpack(rows[r] + (first + b) * F::kBlockBytes, &blocks[r]);
       for (int g = 0; g < kGroups; ++g) {
-        panel->scale[b * kGroups + g][r] = block.scale[g];
-        if (F::kHasMin) panel->neg_min[b * kGroups + g][r] = -block.min[g];
+        panel->scale[b * kGroups + g][r] = blocks[r].scale[g];
+        if (F::kHasMin) panel->neg_min[b * kGroups + g][r] = -blocks[r].min[g];
       }
+    }
+    for (int64_t i = 0; i < F::kBlockElems; i += 32) {
+      PutFours(blocks[0].u + i, sizeof(UnpackedBlock), kOffset, panel->q + (b * F::kBlockElems + i) / 4);
     }
   }
 }

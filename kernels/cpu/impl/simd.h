@@ -23,9 +23,13 @@
 #define CONCORD_INLINE static inline __attribute__((always_inline))
 #define CONCORD_INLINE_MEMBER inline __attribute__((always_inline))
 
-// Registers for which the tiles are cut: 32 of 16 lanes (AVX-512), 32 of 4 (NEON), or fewer. With fewer, loops stay
-// loops, and the code small.
-#if defined(__AVX512F__) || defined(CONCORD_ISA_NEON)
+#if defined(__AVX2__) && !defined(__AVX512F__)
+#define CONCORD_ISA_HALVES
+#endif
+
+// Registers for which the tiles are cut: 32 of 16 lanes (AVX-512), 32 of 4 (NEON), 16 of 8 (AVX2), or fewer. With
+// fewer, loops stay loops, and the code small.
+#if defined(__AVX2__) || defined(CONCORD_ISA_NEON)
 #define CONCORD_UNROLL _Pragma("GCC unroll 16")
 #else
 #define CONCORD_UNROLL
@@ -33,6 +37,8 @@
 
 #if defined(CONCORD_ISA_NEON)
 #include "kernels/cpu/impl/simd_quarters.h"
+#elif defined(CONCORD_ISA_HALVES)
+#include "kernels/cpu/impl/simd_halves.h"
 #else
 #include "kernels/cpu/impl/simd_vector.h"
 #endif
@@ -49,6 +55,11 @@ constexpr bool kWide = false;
 constexpr bool kNeon = true;
 #else
 constexpr bool kNeon = false;
+#endif
+#if defined(CONCORD_ISA_HALVES)
+constexpr bool kHalves = true;
+#else
+constexpr bool kHalves = false;
 #endif
 
 CONCORD_INLINE int64_t Min(int64_t a, int64_t b) { return a < b ? a : b; }
@@ -131,6 +142,9 @@ CONCORD_INLINE uint32_t BitsOf(float f) {
 CONCORD_INLINE VecF FromF16(VecH h) {
 #if defined(__AVX512F__)
   return (VecF)_mm512_cvtph_ps((__m256i)h);
+#elif defined(CONCORD_ISA_HALVES)
+  return {{(VecF::Part)_mm256_cvtph_ps(_mm256_castsi256_si128((__m256i)h)),
+           (VecF::Part)_mm256_cvtph_ps(_mm256_extracti128_si256((__m256i)h, 1))}};
 #elif defined(CONCORD_ISA_NEON)
   const float16x8_t low = vreinterpretq_f16_u16(h.p[0]);
   const float16x8_t high = vreinterpretq_f16_u16(h.p[1]);

@@ -2,76 +2,19 @@
 
 #include <arm_neon.h>
 
-// Included by simd.h. Sixteen lanes as four registers of NEON. gcc 12 keeps a vector of 64 bytes in memory on machines
-// without registers of that size, and loads and stores it around every operation; in this form sums stay in registers.
-// The operations are those of simd_vector.h, lane by lane, so the bits are the same.
+// Included by simd.h. Sixteen lanes as four registers of NEON.
+#define CONCORD_PARTS(a, b, c, d) \
+  { a, b, c, d }
+namespace concord::kernels::CONCORD_ISA_NAMESPACE {
+constexpr int kPartBytes = 16;
+}  // namespace concord::kernels::CONCORD_ISA_NAMESPACE
+#include "kernels/cpu/impl/simd_lanes.h"
+
 namespace concord::kernels::CONCORD_ISA_NAMESPACE {
 
-template <typename T>
-struct Lanes {
-  typedef T Part __attribute__((vector_size(16)));
-  Part p[4];
-
-  // The same bits under another type, as a cast of vectors.
-  template <typename U>
-  CONCORD_INLINE_MEMBER explicit operator Lanes<U>() const {
-    typedef typename Lanes<U>::Part To;
-    return {{(To)p[0], (To)p[1], (To)p[2], (To)p[3]}};
-  }
-  CONCORD_INLINE_MEMBER T operator[](int i) const { return p[i / 4][i % 4]; }
-};
-typedef Lanes<float> VecF;
-typedef Lanes<int32_t> VecI;
-typedef Lanes<uint32_t> VecU;
 struct VecH {
   uint16x8_t p[2];
 };
-
-#define CONCORD_LANES_OPERATOR(op)                                                     \
-  template <typename T>                                                                \
-  CONCORD_INLINE Lanes<T> operator op(Lanes<T> a, Lanes<T> b) {                        \
-    return {{a.p[0] op b.p[0], a.p[1] op b.p[1], a.p[2] op b.p[2], a.p[3] op b.p[3]}}; \
-  }
-CONCORD_LANES_OPERATOR(+)
-CONCORD_LANES_OPERATOR(-)
-CONCORD_LANES_OPERATOR(*)
-CONCORD_LANES_OPERATOR(/)
-CONCORD_LANES_OPERATOR(&)
-CONCORD_LANES_OPERATOR(|)
-#undef CONCORD_LANES_OPERATOR
-
-// All ones where it holds, else 0.
-#define CONCORD_LANES_COMPARISON(op)                                                   \
-  template <typename T>                                                                \
-  CONCORD_INLINE VecI operator op(Lanes<T> a, Lanes<T> b) {                            \
-    return {{a.p[0] op b.p[0], a.p[1] op b.p[1], a.p[2] op b.p[2], a.p[3] op b.p[3]}}; \
-  }
-CONCORD_LANES_COMPARISON(<)
-CONCORD_LANES_COMPARISON(>)
-CONCORD_LANES_COMPARISON(<=)
-CONCORD_LANES_COMPARISON(>=)
-#undef CONCORD_LANES_COMPARISON
-
-template <typename T>
-CONCORD_INLINE Lanes<T> operator<<(Lanes<T> a, int n) {
-  return {{a.p[0] << n, a.p[1] << n, a.p[2] << n, a.p[3] << n}};
-}
-template <typename T>
-CONCORD_INLINE Lanes<T> operator>>(Lanes<T> a, int n) {
-  return {{a.p[0] >> n, a.p[1] >> n, a.p[2] >> n, a.p[3] >> n}};
-}
-template <typename T>
-CONCORD_INLINE Lanes<T> operator~(Lanes<T> a) {
-  return {{~a.p[0], ~a.p[1], ~a.p[2], ~a.p[3]}};
-}
-template <typename T>
-CONCORD_INLINE Lanes<T> operator-(Lanes<T> a) {
-  return {{-a.p[0], -a.p[1], -a.p[2], -a.p[3]}};
-}
-template <typename T>
-CONCORD_INLINE Lanes<T>& operator+=(Lanes<T>& a, Lanes<T> b) {
-  return a = a + b;
-}
 
 // Register by register: a copy of 64 bytes at once would go through memory.
 template <typename Vec>
@@ -82,10 +25,6 @@ CONCORD_INLINE Vec LoadAs(const void* p) {
   }
   return v;
 }
-CONCORD_INLINE void Store(float* p, VecF v) {
-  CONCORD_UNROLL for (int i = 0; i < 4; ++i) __builtin_memcpy(p + 4 * i, &v.p[i], 16);
-}
-
 CONCORD_INLINE VecF Set(float x) {
   const float32x4_t v = vdupq_n_f32(x);
   return {{v, v, v, v}};

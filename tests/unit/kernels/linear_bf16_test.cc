@@ -170,8 +170,8 @@ TEST_P(HalfLinearTest, IsWhatTheInstructionIsDefinedToDo) {
                                          << p.k;
         double magnitude = 0;
         const double exact = p.Exact(i, j, &magnitude);
-        // Two parts hold x to 2^-16 and f16 exactly; what is left out of a product is 2^-16 of it. Rounded x has 2^-9, and
-        // so has rounded W.
+        // Two parts hold x to 2^-16 and f16 exactly; what is left out of a product is 2^-16 of it. Rounded x has 2^-9,
+        // and so has rounded W.
         const double of_product = p.isa == Isa::kAvx512Bf16 ? 0x1.01p-8 : 0x1p-15;
         ASSERT_NEAR(got, exact, magnitude * (of_product + static_cast<double>(p.k) * 0x1p-24));
       }
@@ -249,8 +249,8 @@ TEST_P(HalfLinearTest, WhatIsNotFiniteShows) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Kinds, HalfLinearTest,
-                         testing::Values(Kind{"bf16", Isa::kAvx512Bf16}, Kind{"f16", Isa::kAvx512Bf16}, Kind{"bf16", Isa::kAvx512Amx},
-                                         Kind{"f16", Isa::kAvx512Amx}),
+                         testing::Values(Kind{"bf16", Isa::kAvx512Bf16}, Kind{"f16", Isa::kAvx512Bf16},
+                                         Kind{"bf16", Isa::kAvx512Amx}, Kind{"f16", Isa::kAvx512Amx}),
                          [](const auto& info) { return std::string(info.param.type) + "_" + IsaName(info.param.isa); });
 
 TEST(RoundedRowsTest, AreRoundedToNearestEven) {
