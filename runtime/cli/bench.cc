@@ -3,11 +3,11 @@
 #include <random>
 
 #include "absl/strings/str_format.h"
+#include "runtime/base/machine_probe.h"
 #include "runtime/cli/command.h"
 #include "runtime/cli/exit_code.h"
 #include "runtime/cli/format.h"
 #include "runtime/cli/interrupts.h"
-#include "runtime/cli/machine_probe.h"
 #include "runtime/cli/model_options.h"
 #include "runtime/cli/run_report.h"
 #include "runtime/cts/copy_probe.h"

@@ -3,10 +3,12 @@
 #include <cmath>
 #include <vector>
 
+#include "kernels/cpu/bench/machine_limits.h"
 #include "kernels/cpu/kernel_table.h"
 
-// One core, one KV head with 4 query heads of 64 (a 1B llama), f16 cache of `length` tokens. Decode: one query, GB/s of
-// K and V. Prefill: 64 queries at the end, GFLOPS (4 d a visible pair).
+// One core, one KV head with 4 query heads of 64 (a 1B llama), a cache of `length` tokens in f16 (`q8` 0) or q8_0 (1).
+// Decode: one query, GB/s of K and V, and what share that is of what the core reads from memory. Prefill: 64 queries at
+// the end, GFLOPS (4 d a visible pair), and what share that is of the peak of f32.
 namespace concord::kernels {
 namespace {
 
@@ -14,7 +16,7 @@ void RunAttention(benchmark::State& state) {
   const int64_t n_queries = state.range(0), length = state.range(1), d = 64, group = 4, block_tokens = 32;
   const int64_t n_blocks = length / block_tokens;
   KvCache cache;
-  cache.type = KvType::kF16;
+  cache.type = state.range(2) != 0 ? KvType::kQ8_0 : KvType::kF16;
   cache.n_kv_heads = 1;
   cache.block_tokens = block_tokens;
   cache.d = d;
@@ -42,18 +44,20 @@ void RunAttention(benchmark::State& state) {
     benchmark::ClobberMemory();
   }
   const double rounds = static_cast<double>(state.iterations());
-  const double flops = 4e-9 * static_cast<double>(d * group * n_queries) *
+  const double flops = 4 * static_cast<double>(d * group * n_queries) *
                        (static_cast<double>(length) - static_cast<double>(n_queries) / 2);
   using benchmark::Counter;
-  state.counters["GB/s"] = Counter(rounds * 2e-9 * static_cast<double>(k.size()), Counter::kIsRate);
-  state.counters["GFLOPS"] = Counter(rounds * flops, Counter::kIsRate);
+  const double bytes = rounds * 2 * static_cast<double>(k.size());
+  const MachineLimits& limits = OneThreadLimits();
+  state.counters["GB/s"] = Counter(bytes * 1e-9, Counter::kIsRate);
+  state.counters["GFLOPS"] = Counter(rounds * flops * 1e-9, Counter::kIsRate);
+  state.counters["%reads"] = Counter(PercentPerUnit(bytes, limits.read_bytes_per_second), Counter::kIsRate);
+  state.counters["%peak"] = Counter(PercentPerUnit(rounds * flops, limits.f32.ops_per_second), Counter::kIsRate);
 }
 BENCHMARK(RunAttention)
-    ->ArgNames({"queries", "length"})
-    ->Args({1, 512})
-    ->Args({1, 8192})
-    ->Args({64, 512})
-    ->Args({64, 2048});
+    ->ArgNames({"queries", "length", "q8"})
+    ->ArgsProduct({{1}, {512, 8192}, {0, 1}})
+    ->ArgsProduct({{64}, {512, 2048}, {0, 1}});
 
 void RunArgMax(benchmark::State& state) {
   std::vector<float> x(128256);

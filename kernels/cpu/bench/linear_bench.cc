@@ -5,11 +5,14 @@
 #include <string>
 #include <vector>
 
+#include "kernels/cpu/bench/machine_limits.h"
 #include "kernels/cpu/kernel_table.h"
 #include "kernels/cpu/linear.h"
 
-// One core. Matrix-vector: weights larger than the caches stream from memory; GB/s of weights. Matrix-matrix: 512 rows
-// of x; GOPS (a multiply-add is 2). Random codes, scales of 1e-3: the values do not matter, the bits of each field do.
+// One core. Matrix-vector: weights larger than the caches stream from memory; GB/s of weights, and what share that is
+// of what the core reads. Matrix-matrix: 512 rows of x; GOPS (a multiply-add is 2), and what share that is of the peak
+// of the instruction that the arithmetic is made of. Random codes, scales of 1e-3: the values do not matter, the bits
+// of each field do.
 namespace concord::kernels {
 namespace {
 
@@ -57,6 +60,13 @@ struct Operands {
   LinearTile tile;
 };
 
+// Of the arithmetic: int8 products, products of halves (bf16 where the machine has them), or f32.
+const Peak& PeakOf(const LinearKernel& kernel) {
+  const MachineLimits& limits = OneThreadLimits();
+  const std::string arithmetic = kernel.arithmetic;
+  return arithmetic == "f32" ? limits.f32 : arithmetic == "int8/32" ? limits.int8 : limits.floats;
+}
+
 void RunLinear(benchmark::State& state, const LinearKernel* kernel, const packing::Packing* packing, int64_t n,
                int64_t m) {
   Operands operands(*packing, *kernel, n, m);
@@ -74,8 +84,12 @@ void RunLinear(benchmark::State& state, const LinearKernel* kernel, const packin
   }
   const double rounds = static_cast<double>(state.iterations());
   using benchmark::Counter;
-  state.counters["GB/s"] = Counter(rounds * static_cast<double>(operands.weights.size()) * 1e-9, Counter::kIsRate);
-  state.counters["GOPS"] = Counter(rounds * 2e-9 * static_cast<double>(n * m * kK), Counter::kIsRate);
+  const double bytes = rounds * static_cast<double>(operands.weights.size());
+  const double ops = rounds * 2 * static_cast<double>(n * m * kK);
+  state.counters["GB/s"] = Counter(bytes * 1e-9, Counter::kIsRate);
+  state.counters["GOPS"] = Counter(ops * 1e-9, Counter::kIsRate);
+  state.counters["%reads"] = Counter(PercentPerUnit(bytes, OneThreadLimits().read_bytes_per_second), Counter::kIsRate);
+  state.counters["%peak"] = Counter(PercentPerUnit(ops, PeakOf(*kernel).ops_per_second), Counter::kIsRate);
 }
 
 void Register() {

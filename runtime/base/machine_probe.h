@@ -5,7 +5,7 @@
 
 #include "runtime/base/status.h"
 
-namespace concord::cli {
+namespace concord {
 
 struct Peak {
   double ops_per_second = 0;  // multiplications and additions
@@ -18,10 +18,11 @@ struct MachineLimits {
   int threads = 0;
   double read_bytes_per_second = 0;  // from memory, not from a cache
   Peak int8;
+  Peak f32;
   Peak floats;  // of f32, or of bf16 where that is faster
 };
 
 // Takes about half a second and 256 MiB. `threads` 0: as many as a model gets.
 absl::StatusOr<MachineLimits> ProbeMachine(int threads, bool pin);
 
-}  // namespace concord::cli
+}  // namespace concord
