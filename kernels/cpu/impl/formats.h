@@ -143,8 +143,7 @@ struct FormatQ5K : Format<256, 176, 32, -1, true> {
 // low[128], high pairs[64], int8 scales[16], d f16
 struct FormatQ6K : Format<256, 210, 16, 5, false> {
   CONCORD_INLINE void Unpack(const uint8_t* p, UnpackedBlock* out) {
-    const float d = LoadF16(p + 208);
-    for (int g = 0; g < 16; ++g) out->scale[g] = d * static_cast<float>(static_cast<int8_t>(p[192 + g]));
+    Store(out->scale, Set(LoadF16(p + 208)) * ToFloat(LoadBytes(p + 192)));
     CONCORD_UNROLL for (int half = 0; half < 2; ++half) {
       CONCORD_UNROLL for (int t = 0; t < 4; ++t) {
         const uint8_t* low = p + 64 * half + 32 * (t % 2);
@@ -162,12 +161,10 @@ struct FormatQ6K : Format<256, 210, 16, 5, false> {
 // scales[16] (low nibble scale, high nibble minimum), q[64], d f16, dmin f16
 struct FormatQ2K : Format<256, 84, 16, -1, true> {
   CONCORD_INLINE void Unpack(const uint8_t* p, UnpackedBlock* out) {
-    const float d = LoadF16(p + 80);
-    const float dmin = LoadF16(p + 82);
-    for (int g = 0; g < 16; ++g) {
-      out->scale[g] = d * static_cast<float>(p[g] & 15);
-      out->min[g] = dmin * static_cast<float>(p[g] >> 4);
-    }
+    uint8_t nibbles[32];
+    UnpackNibbles32(p, nibbles);
+    Store(out->scale, Set(LoadF16(p + 80)) * ToFloat(LoadBytes(nibbles)));
+    Store(out->min, Set(LoadF16(p + 82)) * ToFloat(LoadBytes(nibbles + 16)));
     CONCORD_UNROLL for (int i = 0; i < 256; i += 16) {
       StoreBytes16(out->u + i, (LoadBytes16(p + 16 + 32 * (i / 128) + i % 32) >> 2 * (i / 32 % 4)) & 3);
     }

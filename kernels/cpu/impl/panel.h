@@ -78,6 +78,21 @@ CONCORD_INLINE void PutFours(const uint8_t* codes, int64_t stride, uint8_t offse
 #endif
 }
 
+// A value of each of kGroups groups of 16 blocks, turned like the codes.
+template <int kGroups>
+CONCORD_INLINE void PutGroups(const float* values, float (*out)[kPanelRows]) {
+  const auto* bytes = reinterpret_cast<const uint8_t*>(values);
+  constexpr int64_t kStride = sizeof(UnpackedBlock);
+  if constexpr (kGroups % 8 == 0) {
+    for (int g = 0; g < kGroups; g += 8) {
+      PutFours(bytes + 4 * g, kStride, 0, reinterpret_cast<uint8_t(*)[kPanelRows][4]>(out + g));
+    }
+  } else {
+    static_assert(kGroups == 1);
+    for (int64_t r = 0; r < kPanelRows; ++r) __builtin_memcpy(&out[0][r], bytes + r * kStride, 4);
+  }
+}
+
 // Decodes blocks [first, first + count) of 16 rows: the definition, for formats and machines without a faster one.
 template <typename F>
 CONCORD_INLINE void DecodePanelByBlocks(const uint8_t* const* rows, int64_t first, int64_t count, Panel* panel) {
@@ -87,10 +102,11 @@ CONCORD_INLINE void DecodePanelByBlocks(const uint8_t* const* rows, int64_t firs
     UnpackedBlock blocks[kPanelRows];
     for (int64_t r = 0; r < kPanelRows; ++r) {
       F::Unpack(rows[r] + (first + b) * F::kBlockBytes, &blocks[r]);
-      for (int g = 0; g < kGroups; ++g) {
-        panel->scale[b * kGroups + g][r] = blocks[r].scale[g];
-        if (F::kHasMin) panel->neg_min[b * kGroups + g][r] = -blocks[r].min[g];
-      }
+    }
+    PutGroups<kGroups>(blocks[0].scale, panel->scale + b * kGroups);
+    if (F::kHasMin) {
+      PutGroups<kGroups>(blocks[0].min, panel->neg_min + b * kGroups);
+      for (int g = 0; g < kGroups; ++g) Store(panel->neg_min[b * kGroups + g], -Load(panel->neg_min[b * kGroups + g]));
     }
     for (int64_t i = 0; i < F::kBlockElems; i += 32) {
       PutFours(blocks[0].u + i, sizeof(UnpackedBlock), kOffset, panel->q + (b * F::kBlockElems + i) / 4);
