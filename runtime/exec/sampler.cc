@@ -35,21 +35,29 @@ double CounterUniform(uint64_t seed, uint64_t position) {
 }
 
 int32_t ArgMax(absl::Span<const float> logits) {
-  // Two passes beat one with an index. The largest is sought in 16 lanes, because a single chain of comparisons is not
-  // vectorised (128k: 0.2 ms instead of 0.03).
-  constexpr size_t kLanes = 16;
-  float lanes[kLanes];
-  std::fill(lanes, lanes + kLanes, -INFINITY);
-  size_t begin = 0;
-  for (; begin + kLanes <= logits.size(); begin += kLanes) {
-    const float* v = logits.data() + begin;
-    for (size_t lane = 0; lane < kLanes; ++lane) lanes[lane] = v[lane] > lanes[lane] ? v[lane] : lanes[lane];
-  }
+  // The largest is sought in 16 lanes, because a single chain of comparisons is not vectorised (128k: 0.2 ms instead of
+  // 0.02), and its place only in the piece that it was found in.
+  constexpr size_t kLanes = 16, kPiece = 1024;
   float largest = -INFINITY;
-  for (float v : lanes) largest = v > largest ? v : largest;
-  for (float v : logits.subspan(begin)) largest = v > largest ? v : largest;
-  for (size_t i = 0; i < logits.size(); ++i) {
-    if (logits[i] == largest) return static_cast<int32_t>(i);
+  absl::Span<const float> best = logits;  // where no logit is above -infinity
+  for (size_t begin = 0; begin < logits.size(); begin += kPiece) {
+    const absl::Span<const float> piece = logits.subspan(begin, kPiece);
+    float lanes[kLanes];
+    std::fill(lanes, lanes + kLanes, -INFINITY);
+    size_t i = 0;
+    for (; i + kLanes <= piece.size(); i += kLanes) {
+      const float* v = piece.data() + i;
+      for (size_t lane = 0; lane < kLanes; ++lane) lanes[lane] = v[lane] > lanes[lane] ? v[lane] : lanes[lane];
+    }
+    for (; i < piece.size(); ++i) lanes[0] = piece[i] > lanes[0] ? piece[i] : lanes[0];
+    const float top = *std::max_element(lanes, lanes + kLanes);
+    if (top > largest) {
+      largest = top;
+      best = piece;
+    }
+  }
+  for (const float& v : best) {
+    if (v == largest) return static_cast<int32_t>(&v - logits.data());
   }
   return 0;
 }

@@ -53,6 +53,21 @@ std::map<int32_t, double> Allowed(const std::vector<float>& logits, const Sampli
 
 class Distribution : public testing::TestWithParam<Sampling> {};
 
+TEST(ArgMaxTest, LowestOfTheLargestAndNeverNaN) {
+  for (const size_t n : {1, 15, 16, 17, 1023, 1024, 1025, 5000}) {
+    std::vector<float> logits = RandomLogits(n, static_cast<uint32_t>(n));
+    const auto largest = std::max_element(logits.begin(), logits.end());
+    EXPECT_EQ(ArgMax(logits), largest - logits.begin()) << n;
+    logits.back() = *largest;  // a tie, or itself
+    EXPECT_EQ(ArgMax(logits), std::max_element(logits.begin(), logits.end()) - logits.begin()) << n;
+    std::fill(logits.begin(), logits.end(), NAN);
+    EXPECT_EQ(ArgMax(logits), 0) << n;
+    logits.back() = -INFINITY;
+    EXPECT_EQ(ArgMax(logits), static_cast<int32_t>(n - 1)) << n;
+  }
+  EXPECT_EQ(ArgMax({}), 0);
+}
+
 TEST_P(Distribution, DrawsWhatTheDefinitionAllowsAsOftenAsItSays) {
   const std::vector<float> logits = RandomLogits(257, 5);
   const auto allowed = Allowed(logits, GetParam());
