@@ -17,8 +17,8 @@ namespace concord::kernels {
 //            acc), group after group from k = 0. w_scale and w_min are products rounded to f32.
 //   f32      W is decoded to f32. 16 accumulators, acc[k % 16] = fma(w, x, acc[k % 16]) for k = 0, 1, ..., then the
 //            sums of i and i + 8, of i and i + 4, i + 2, i + 1.
-//   bf16     With AVX512-BF16: x rounded to bf16, 16 accumulators, pair i of k in acc[i % 16] = fma(w, x, acc) for
-//            k = 2 i + 1, then for 2 i; they are added as those of f32.
+//   bf16,    With AVX512-BF16: x, and W where it is f16, rounded to bf16, 16 accumulators, pair i of k in acc[i % 16] =
+//   f16         fma(w, x, acc) for k = 2 i + 1, then for 2 i; they are added as those of f32.
 //   bf16,    With a tile unit: per 32 of k the products of even and of odd k, each chain fused, then their sum, then
 //   f16         that to acc; first W's high part with x's high part, then with its low part, then (f16) W's low part
 //               with x's high part.

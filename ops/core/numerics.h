@@ -20,8 +20,8 @@ inline double DotTolerance(int64_t n) { return kEpsF32 * (16.0 + static_cast<dou
 // in two parts that are added in f32, and the rest in f32. With partial sums that grow as sqrt(i), the roundings of 16
 // sums add up to sqrt(136 / 16) = 2.9 of a product's size a product for each unit of round-off over sqrt(3), twice that
 // where a device rounds towards zero or products by themselves: 3.4 u of the result with u = 2^-11, and 6 u leave room
-// for the worst of many. x and w as bf16 instead, with sums in f32, is below that: see Bf16DotTolerance, times sqrt(2)
-// as both factors are rounded.
+// for the worst of many. x and w as bf16 instead, with sums in f32, is off by 0.8 * sqrt(2) units of 2^-9
+// (see Bf16DotTolerance; both factors are rounded), which is 4.5 u.
 inline double HalfDotTolerance(int64_t n) { return DotTolerance(n) + 6 * 0x1p-11; }
 
 // The same of arithmetic "bf16", relative to the largest result: x as bf16, sums in f32. A product is off by u = 2^-9
