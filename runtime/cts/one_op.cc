@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <numeric>
 #include <utility>
 
 #include "ops/core/compare.h"
@@ -38,6 +39,9 @@ absl::Status OneOp::AddInputs() {
     if (t.type.packing == nullptr) return absl::InvalidArgumentError(absl::StrCat("no packing ", given->packing));
     t.type.dims.assign(t.dims.begin(), t.dims.end());
     t.type.layout = slot.state ? case_.layout : "";
+    if (t.type.layout == exec::kNeutralLayout && exec::KeepsOwnLayout(device_)) {
+      t.own_layout = {t.type.packing, t.dims[1], t.dims[2], t.dims[3]};
+    }
     signature_.SetIn(slot.name, t.type);
   }
   // Filled in the order of the case, whose author decides what is drawn first.
@@ -115,6 +119,20 @@ absl::Status OneOp::Build() {
   return absl::OkStatus();
 }
 
+absl::StatusOr<hal::Support> OneOp::Query() const {
+  CONCORD_ASSIGN_OR_RETURN(hal::Support support, device_.QueryOp(desc_, 0));
+  for (const Tensor& t : tensors_) {
+    if (!support.ok() || t.own_layout.packing == nullptr) continue;
+    const absl::Status status = exec::AskForStateMoves(device_, t.own_layout);
+    if (status.ok()) continue;
+    if (!absl::IsUnimplemented(status)) return status;
+    support = {.level = CONCORD_SUPPORT_NO,
+               .reason = absl::StrCat(t.slot, " lies as '", device_.info().kv_layout,
+                                      "', which nobody can check: ", status.message())};
+  }
+  return support;
+}
+
 absl::Status OneOp::RunReference() {
   ops::RefArgs args(def_, case_.arithmetic);
   for (Tensor& t : tensors_) {
@@ -125,25 +143,38 @@ absl::Status OneOp::RunReference() {
   return absl::OkStatus();
 }
 
+absl::Status OneOp::CreateConstant(uint32_t index) {
+  Tensor* t = &tensors_[index];
+  concord_constant_desc desc{};
+  desc.type = values_[index].type;
+  desc.name = C(t->slot);
+  desc.rank = static_cast<uint32_t>(t->dims.size());
+  for (size_t d = 0; d < t->dims.size(); ++d) desc.dims[d] = t->dims[d];
+  desc.row_stride_bytes = static_cast<uint64_t>(t->View(&t->given).row_bytes());
+  desc.host_data = t->given.data();
+  desc.host_size_bytes = t->size_bytes();
+  CONCORD_ASSIGN_OR_RETURN(t->constant, device_.CreateConstant(desc));
+  return absl::OkStatus();
+}
+
 absl::Status OneOp::Upload(uint32_t index) {
   Tensor* t = &tensors_[index];
+  if (t->role == CONCORD_ROLE_CONSTANT) return CreateConstant(index);
   const size_t size = t->size_bytes();
-  if (t->role == CONCORD_ROLE_CONSTANT) {
-    concord_constant_desc desc{};
-    desc.type = values_[index].type;
-    desc.name = C(t->slot);
-    desc.rank = static_cast<uint32_t>(t->dims.size());
-    for (size_t d = 0; d < t->dims.size(); ++d) desc.dims[d] = t->dims[d];
-    desc.row_stride_bytes = static_cast<uint64_t>(t->View(&t->given).row_bytes());
-    desc.host_data = t->given.data();
-    desc.host_size_bytes = size;
-    CONCORD_ASSIGN_OR_RETURN(t->constant, device_.CreateConstant(desc));
-    return absl::OkStatus();
-  }
-  CONCORD_ASSIGN_OR_RETURN(t->buffer, device_.CreateBuffer(size + 2 * kGuardBytes));
-  std::vector<char> bytes(size + 2 * kGuardBytes, static_cast<char>(kGuard));
-  if (size > 0) std::memcpy(bytes.data() + kGuardBytes, t->given.data(), size);
-  return t->buffer.Write(0, bytes);
+  const bool own_layout = t->own_layout.packing != nullptr;
+  // Whole blocks of a state and whole guards: where it begins has to be a multiple of both.
+  t->front_bytes = own_layout ? std::lcm(kGuardBytes, static_cast<uint64_t>(t->own_layout.bytes())) : kGuardBytes;
+  CONCORD_ASSIGN_OR_RETURN(t->buffer, device_.CreateBuffer(t->front_bytes + size + kGuardBytes));
+  std::vector<char> bytes(t->buffer.size_bytes(), static_cast<char>(kGuard));
+  if (size > 0) std::memcpy(bytes.data() + t->front_bytes, t->given.data(), size);
+  CONCORD_RETURN_IF_ERROR(t->buffer.Write(0, bytes));
+  if (!own_layout) return absl::OkStatus();
+  return exec::WriteState(t->buffer, t->front_bytes, t->own_layout, {bytes.data() + t->front_bytes, size});
+}
+
+absl::Status OneOp::ReadTensor(const Tensor& t, absl::Span<char> bytes) const {
+  return t.own_layout.packing != nullptr ? exec::ReadState(t.buffer, t.front_bytes, t.own_layout, bytes)
+                                         : t.buffer.Read(t.front_bytes, bytes);
 }
 
 absl::Status OneOp::MakeWorkspace() {
@@ -166,7 +197,7 @@ absl::Status OneOp::Load() {
     if (t.role == CONCORD_ROLE_CONSTANT) {
       constants.push_back(t.constant.Bind(i));
     } else {
-      bindings_.push_back(t.buffer.Bind(i, t.role, kGuardBytes, t.size_bytes()));
+      bindings_.push_back(t.buffer.Bind(i, t.role, t.front_bytes, t.size_bytes()));
     }
   }
   CONCORD_ASSIGN_OR_RETURN(const hal::Program program, device_.Compile(desc_));
@@ -191,16 +222,14 @@ absl::Status OneOp::RunDevice() {
 }
 
 absl::Status OneOp::GuardsIntact(const Tensor& t) const {
-  const size_t size = t.size_bytes();
-  std::vector<char> bytes(size + 2 * kGuardBytes);
+  std::vector<char> bytes(t.buffer.size_bytes());
   CONCORD_RETURN_IF_ERROR(t.buffer.Read(0, absl::MakeSpan(bytes)));
-  for (uint64_t i = 0; i < kGuardBytes; ++i) {
-    if (static_cast<uint8_t>(bytes[i]) != kGuard) {
-      return absl::DataLossError(absl::StrCat(t.slot, ": wrote ", kGuardBytes - i, " bytes before its beginning"));
-    }
-    if (static_cast<uint8_t>(bytes[kGuardBytes + size + i]) != kGuard) {
-      return absl::DataLossError(absl::StrCat(t.slot, ": wrote byte ", i, " past its end"));
-    }
+  const uint64_t end = t.front_bytes + t.size_bytes();
+  for (uint64_t i = 0; i < bytes.size(); ++i) {
+    if ((i >= t.front_bytes && i < end) || static_cast<uint8_t>(bytes[i]) == kGuard) continue;
+    return absl::DataLossError(i < end
+                                   ? absl::StrCat(t.slot, ": wrote ", t.front_bytes - i, " bytes before its beginning")
+                                   : absl::StrCat(t.slot, ": wrote byte ", i - end, " past its end"));
   }
   return absl::OkStatus();
 }
@@ -220,7 +249,7 @@ absl::Status OneOp::CompareTensor(const Tensor& t, double* error) const {
   const Tensor& home = t.alias_of == CONCORD_NONE ? t : tensors_[t.alias_of];
   CONCORD_RETURN_IF_ERROR(GuardsIntact(home));
   std::vector<std::byte> got(home.given.size());
-  CONCORD_RETURN_IF_ERROR(home.buffer.Read(kGuardBytes, {reinterpret_cast<char*>(got.data()), home.size_bytes()}));
+  CONCORD_RETURN_IF_ERROR(ReadTensor(home, {reinterpret_cast<char*>(got.data()), home.size_bytes()}));
   if (t.is_output) return CompareValues(t, std::move(got), error);
   const bool changed = std::memcmp(got.data(), t.given.data(), t.size_bytes()) != 0;
   return changed ? absl::DataLossError(absl::StrCat("the input ", t.slot, " was changed")) : absl::OkStatus();
@@ -261,7 +290,7 @@ absl::StatusOr<std::string> OneOp::OutputBytes() const {
     if (!t.is_output) continue;
     const Tensor& home = t.alias_of == CONCORD_NONE ? t : tensors_[t.alias_of];
     std::string part(home.size_bytes(), '\0');
-    CONCORD_RETURN_IF_ERROR(home.buffer.Read(kGuardBytes, {part.data(), part.size()}));
+    CONCORD_RETURN_IF_ERROR(ReadTensor(home, absl::MakeSpan(part)));
     bytes += part;
   }
   return bytes;

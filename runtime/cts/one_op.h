@@ -8,12 +8,14 @@
 
 #include "ops/core/op.h"
 #include "runtime/cts/case_result.h"
+#include "runtime/exec/paged_state.h"
 #include "runtime/hal/device.h"
 
 namespace concord::cts {
 
 // A program of one op and everything that it is bound to: build, ask, load, run, compare. Every tensor lies between
-// 256-byte guards; outputs and workspace are filled with NaN patterns before each run. One thread.
+// guards; outputs and workspace are filled with NaN patterns before each run. States of a device with a layout of its
+// own go there and come back by its imports and exports. One thread.
 class OneOp {
  public:
   // `c` outlives this. `seed` 0 gives the inputs that the case's name alone stands for.
@@ -22,7 +24,8 @@ class OneOp {
   // Makes inputs and the description that crosses the border; before everything else.
   absl::Status Build();
   const concord_program_desc& desc() const { return desc_; }
-  absl::StatusOr<hal::Support> Query() const { return device_.QueryOp(desc_, 0); }
+  // Also no: a device that computes it on states of a layout of its own, and keeps those to itself.
+  absl::StatusOr<hal::Support> Query() const;
   absl::Status RunReference();
 
   // Puts inputs and constants on the device, compiles and prepares.
@@ -50,6 +53,7 @@ class OneOp {
     std::vector<int64_t> dims;
     std::vector<std::byte> given;     // before the run
     std::vector<std::byte> expected;  // after the reference
+    uint64_t front_bytes = 0;         // of the guard before it
     hal::Buffer buffer;               // with guards; unused for constants and aliases
     hal::Constant constant;
 
@@ -57,12 +61,16 @@ class OneOp {
       return ops::TensorView(type.packing, dims, bytes->data());
     }
     size_t size_bytes() const { return given.size() - 1; }  // one byte more is kept, so that there is an address
+    // Of a state that lies on the device as only the device knows: what a block of it is. Else no packing.
+    exec::KvBlockShape own_layout;
   };
 
   absl::Status AddInputs();
   absl::Status AddOutputs();
   void Describe();
   absl::Status Upload(uint32_t index);
+  absl::Status CreateConstant(uint32_t index);
+  absl::Status ReadTensor(const Tensor& t, absl::Span<char> bytes) const;
   absl::Status MakeWorkspace();
   absl::Status GuardsIntact(const Tensor& t) const;
   absl::Status CompareTensor(const Tensor& t, double* error) const;

@@ -25,7 +25,9 @@ const std::vector<Profile>& AllProfiles() {
                                            "determinism/*/q4_k/f32",
                                            "determinism/*/q6_k/f32",
                                            "determinism/*/mxfp4/f32",
-                                           "models"};
+                                           "models",
+                                           "state",
+                                           "handover"};
   static const auto* profiles = new std::vector<Profile>{
       {"core-1",
        "the border itself, and five ops in f32: what the host builds on",

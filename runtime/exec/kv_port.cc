@@ -2,21 +2,9 @@
 
 #include <utility>
 
-#include "runtime/base/border_type.h"
 #include "runtime/exec/from_device.h"
 
 namespace concord::exec {
-namespace {
-
-hal::StateArgs ArgsOf(const KvBlockShape& shape) {
-  return {.n_kv_heads = shape.n_kv_heads,
-          .block_tokens = shape.block_tokens,
-          .d_head = shape.d_head,
-          .type = BorderType(*shape.packing)};
-}
-
-}  // namespace
-
 absl::StatusOr<std::unique_ptr<KvPort>> KvPort::Create(std::shared_ptr<hal::Device> device, int windows,
                                                        int64_t window_bytes) {
   CONCORD_ASSIGN_OR_RETURN(std::unique_ptr<Lane> lane, Lane::Create(device));
@@ -41,10 +29,7 @@ KvPort::~KvPort() {
 
 absl::StatusOr<KvPort::State> KvPort::Open(const hal::Buffer& buffer, const KvBlockShape& shape) {
   State state = {&buffer, shape};
-  if (own_layout()) {
-    CONCORD_RETURN_IF_ERROR(lane_->device().ExportState(ArgsOf(shape)));
-    CONCORD_RETURN_IF_ERROR(lane_->device().ImportState(ArgsOf(shape)));
-  }
+  CONCORD_RETURN_IF_ERROR(AskForStateMoves(lane_->device(), shape));
   if (!windows_.empty()) return state;
   CONCORD_ASSIGN_OR_RETURN(void* data, FromDevice(buffer.Map(CONCORD_MAP_READ | CONCORD_MAP_WRITE)));
   opened_.push_back(&buffer);
@@ -77,7 +62,7 @@ absl::Status KvPort::MoveRun(const State& state, uint64_t at_device, uint64_t at
                         .target_offset_bytes = fetch ? at_host : at_device,
                         .size_bytes = count * state.block_bytes()});
   }
-  hal::StateArgs args = ArgsOf(state.shape);
+  hal::StateArgs args = StateArgsOf(state.shape);
   args.state = state.buffer, args.rows = window;
   args.state_offset_bytes = at_device, args.rows_offset_bytes = at_host;
   args.n_blocks = count;

@@ -7,6 +7,7 @@
 #include "absl/types/span.h"
 #include "runtime/exec/kv_rows.h"
 #include "runtime/exec/lane.h"
+#include "runtime/exec/paged_state.h"
 
 namespace concord::exec {
 
@@ -49,7 +50,7 @@ class KvPort {
 
  private:
   explicit KvPort(std::unique_ptr<Lane> lane) : lane_(std::move(lane)) {}
-  bool own_layout() const { return lane_->device().info().kv_layout != kNeutralLayout; }
+  bool own_layout() const { return KeepsOwnLayout(lane_->device()); }
   absl::Status Transfer(const State& state, Ids ids, int window, bool fetch);
   absl::Status MoveRun(const State& state, uint64_t at_device, uint64_t at_host, size_t count, int window, bool fetch);
 

@@ -56,6 +56,6 @@ std::vector<Case> OneOfEachKind() {
 
 }  // namespace
 
-CONCORD_DEFINE_CTS_GROUP(determinism) { return {.name = "determinism", .step = 8, .cases = OneOfEachKind}; }
+CONCORD_DEFINE_CTS_GROUP(determinism) { return {.name = "determinism", .step = 9, .cases = OneOfEachKind}; }
 
 }  // namespace concord::cts

@@ -188,7 +188,7 @@ absl::Status DeviceLost(Context& context) {
 }  // namespace
 
 CONCORD_DEFINE_CTS_GROUP(faults) {
-  return {.name = "faults", .step = 7, .cases = [] {
+  return {.name = "faults", .step = 8, .cases = [] {
             return std::vector<Case>{StatusCase("faults/failure_propagates", FailurePropagates),
                                      StatusCase("faults/failure_stops_program", FailureStopsProgram),
                                      StatusCase("faults/out_of_memory", OutOfMemory),

@@ -77,7 +77,7 @@ absl::Status Tenfold(Context& context) {
 }  // namespace
 
 CONCORD_DEFINE_CTS_GROUP(leaks) {
-  return {.name = "leaks", .step = 9, .cases = [] {
+  return {.name = "leaks", .step = 10, .cases = [] {
             return std::vector<Case>{StatusCase("leaks/objects", Tenfold<Objects>),
                                      StatusCase("leaks/program", Tenfold<Program>),
                                      StatusCase("leaks/weights", Tenfold<Weights>)};

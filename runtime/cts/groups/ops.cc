@@ -6,7 +6,7 @@
 namespace concord::cts {
 
 CONCORD_DEFINE_CTS_GROUP(ops) {
-  return {.name = "ops", .step = 6, .cases = [] {
+  return {.name = "ops", .step = 7, .cases = [] {
             std::vector<Case> cases;
             for (const NamedOpCase& c : AllOpCases()) {
               cases.push_back({absl::StrCat("ops/", c.name), [op_case = c.op_case](Context& context) {

@@ -109,7 +109,7 @@ absl::Status ManyWaiters(Context& context) {
 }  // namespace
 
 CONCORD_DEFINE_CTS_GROUP(threads) {
-  return {.name = "threads", .step = 10, .cases = [] {
+  return {.name = "threads", .step = 11, .cases = [] {
             return std::vector<Case>{StatusCase("threads/create_and_destroy", CreateAndDestroy),
                                      StatusCase("threads/many_waiters", ManyWaiters),
                                      StatusCase("threads/compile_at_once", CompileAtOnce),

@@ -72,6 +72,11 @@ std::string ReadLayout(absl::string_view value, DeviceConfig* to) {
   return value == "kv.paged/1" || value == "kv.token_major/1" ? "" : "kv.paged/1 or kv.token_major/1";
 }
 
+std::string ReadStateFault(absl::string_view value, DeviceConfig* to) {
+  to->state_fault = std::string(value);
+  return value == "plain" || value == "swap" || value == "spill" ? "" : "plain, swap or spill";
+}
+
 // "rope,linear:q4_k,*:q6_k".
 std::string ReadRefusals(absl::string_view value, DeviceConfig* to) {
   to->refuse.clear();
@@ -121,6 +126,7 @@ const std::map<std::string, Reader>& Keys() {
       {"lose_after", Count(&D::lose_after)},
       {"state_moves", Flag(&D::state_moves)},
       {"corrupt_import", Count(&D::corrupt_import)},
+      {"state_fault", ReadStateFault},
   };
   return *keys;
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "tests/emulators/sim/layout.h"
 
@@ -44,11 +45,12 @@ void Write(const concord_fill_args& fill) {
   for (uint64_t i = 0; i < fill.size_bytes; i += 4) std::memcpy(target + i, &fill.pattern, 4);
 }
 
-// Between this device's layout and kv.paged/1, which are each other's transposes.
-void MoveState(const sdk::Work& work) {
+// Between this device's layout and kv.paged/1, which are each other's transposes. `plain`: as if they were the same.
+void MoveState(const sdk::Work& work, bool plain) {
   const concord_state_args& args = work.state;
   const sdk::StateBlocks sizes = *sdk::StateBlocks::Of(args);
-  const auto heads = static_cast<size_t>(args.n_kv_heads), tokens = static_cast<size_t>(args.block_tokens);
+  auto heads = static_cast<size_t>(args.n_kv_heads), tokens = static_cast<size_t>(args.block_tokens);
+  if (plain) tokens *= std::exchange(heads, 1);  // the transpose of a single row
   char* own = sdk::HostBufferOf(args.state)->data() + args.state_offset_bytes;
   char* rows = sdk::HostBufferOf(args.rows)->data() + args.rows_offset_bytes;
   for (uint64_t b = 0; b < args.n_blocks; ++b, own += sizes.block_bytes, rows += sizes.block_bytes) {
@@ -201,9 +203,26 @@ sdk::Status SimDevice::Execute(const sdk::Work& work, Timing* timing) {
 
 void SimDevice::ExecuteStateMove(const sdk::Work& work, Timing* timing) {
   timing->total = Transfer(config().copy_latency, (*sdk::StateBlocks::Of(work.state)).bytes, config().copy_bandwidth);
-  MoveState(work);
+  MoveState(work, config().state_fault == "plain");
+  SpoilStateMove(work);
   if (work.kind == sdk::Work::Kind::kImportState && ++imports_ == config().corrupt_import) {
     sdk::HostBufferOf(work.state.state)->data()[work.state.state_offset_bytes] ^= 1;
+  }
+}
+
+void SimDevice::SpoilStateMove(const sdk::Work& work) {
+  const sdk::StateBlocks sizes = *sdk::StateBlocks::Of(work.state);
+  const bool exporting = work.kind == sdk::Work::Kind::kExportState;
+  if (config().state_fault == "swap" && exporting) {
+    char* const rows = sdk::HostBufferOf(work.state.rows)->data() + work.state.rows_offset_bytes;
+    for (uint64_t at = 0; at < sizes.bytes; at += sizes.block_bytes) {
+      std::swap_ranges(rows + at, rows + at + sizes.row_bytes, rows + at + sizes.block_bytes - sizes.row_bytes);
+    }
+  }
+  if (config().state_fault == "spill" && !exporting) {
+    sdk::HostBuffer* const state = sdk::HostBufferOf(work.state.state);
+    const uint64_t end = work.state.state_offset_bytes + sizes.bytes;
+    if (end < state->size()) state->data()[end] ^= 1;
   }
 }
 

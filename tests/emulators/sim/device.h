@@ -74,6 +74,7 @@ class SimDevice final : public sdk::Device, private WorkDevice {
     trace_.Record(work, queue_index, begin, timing);
   }
   void ExecuteStateMove(const sdk::Work& work, Timing* timing);  // with memory_mutex held
+  void SpoilStateMove(const sdk::Work& work);
   sdk::Status CheckStateMoves() const;
   sdk::Status CheckLost() const;
   // What an injected fault makes of the next piece of work.
