@@ -40,16 +40,18 @@ std::string Scopes(const std::vector<std::string>& scopes) {
 }
 
 std::string DeviceTable(const Plan& plan) {
-  Table table({"device", "has", ">in the file", ">weights", ">KV", ">workspace", ">in, out", ">together", ">free"});
-  bool says_less = false;
+  Table table(
+      {"device", "has", ">in the file", ">weights", ">KV", ">workspace", ">in, out", ">staging", ">together", ">free"});
+  bool says_less = false, stages = false;
   for (const PlanDevice& d : plan.devices) {
     const bool less = d.scratch_bytes < 0 && !d.units.empty();
     says_less = says_less || less;
+    stages = stages || d.staging_bytes > 0;
     table.Row({d.device, d.units.empty() ? "nothing" : d.units, Text(d.weight_bytes_mapped), Text(d.weight_bytes_made),
                Text(d.kv_bytes), Text(d.activation_bytes + std::max<int64_t>(0, d.scratch_bytes)) + (less ? "+" : ""),
-               Text(d.io_bytes), Text(d.resident_bytes()), Text(d.free_bytes)});
+               Text(d.io_bytes), Text(d.staging_bytes), Text(d.resident_bytes()), Text(d.free_bytes)});
   }
-  return absl::StrCat(table.ToString(),
+  return absl::StrCat(table.ToString(), stages ? "staging is of the machine's memory, not of the device's\n" : "",
                       says_less ? "+ what the device adds for itself, which it says once weights are there\n" : "");
 }
 
@@ -150,9 +152,10 @@ Json DeviceJson(const exec::Planner& planner, const PlanDevice& d) {
           {"scratch_bytes", d.scratch_bytes < 0 ? Json() : Json(d.scratch_bytes)},
           {"workspace_bytes", d.activation_bytes + scratch},
           {"io_bytes", d.io_bytes},
+          {"staging_bytes", d.staging_bytes},
           {"resident_bytes", d.resident_bytes()},
           {"free_bytes", d.free_bytes < 0 ? Json() : Json(d.free_bytes)},
-          {"fits", d.free_bytes < 0 || d.resident_bytes() <= d.free_bytes},
+          {"fits", d.free_bytes < 0 || d.device_bytes() <= d.free_bytes},
           {"decode_seconds", d.decode_seconds},
           {"prefill_seconds", d.prefill_seconds}};
 }
@@ -251,7 +254,8 @@ absl::StatusOr<Json> PlanJson(const exec::Planner& planner, const Plan& plan, bo
 
 std::string HandoverText(const exec::HandoverPlan& plan) {
   std::string out = absl::StrCat("hand-over of ", plan.tokens, " tokens: ", Text(plan.bytes_read), " are read, ",
-                                 Text(plan.bytes_written), " written and read back");
+                                 Text(plan.bytes_written), " written and read back through ", Text(plan.staging_bytes),
+                                 " of staging memory");
   if (!plan.copies_predicted) {
     out += "; its time was not predicted: the devices have not been measured\n";
   } else {
@@ -264,6 +268,7 @@ Json HandoverJson(const exec::HandoverPlan& plan) {
   return {{"tokens", plan.tokens},
           {"bytes_read", plan.bytes_read},
           {"bytes_written", plan.bytes_written},
+          {"staging_bytes", plan.staging_bytes},
           {"copy_seconds", plan.copies_predicted ? Json(plan.seconds) : Json()},
           {"fits", plan.fits},
           {"lack", plan.lack}};

@@ -2,12 +2,20 @@
 
 #include <algorithm>
 
+#include "runtime/exec/kv_windows.h"
+
 namespace concord::exec {
 namespace {
 
 absl::StatusOr<MemoryNeeds> NeedsOf(const Planner& planner) {
   CONCORD_ASSIGN_OR_RETURN(auto needed, planner.MemoryFor(planner.context(), planner.sequences()));
   return MemoryNeeds{std::move(needed), planner.models()};
+}
+
+int64_t StagingOf(const MemoryNeeds& needs) {
+  int64_t bytes = 0;
+  for (const DeviceMemory& memory : needs.needed) bytes += memory.staging;
+  return bytes;
 }
 
 int64_t StateCount(const graph::Module& module) {
@@ -26,6 +34,10 @@ absl::StatusOr<HandoverPlan> PlanHandover(const Planner& prefill, const Planner&
   plan.bytes_written = plan.tokens * StateBytesPerToken(decode.module());
   CONCORD_ASSIGN_OR_RETURN(MemoryNeeds needs, NeedsOf(prefill));
   CONCORD_ASSIGN_OR_RETURN(MemoryNeeds more, NeedsOf(decode));
+  const int64_t before = StagingOf(needs) + StagingOf(more);
+  CONCORD_RETURN_IF_ERROR(AddWindows({&prefill.module(), &prefill.devices()}, {&decode.module(), &decode.devices()},
+                                     decode.context(), &needs.needed, &more.needed));
+  plan.staging_bytes = StagingOf(needs) + StagingOf(more) - before;
   needs.Add(std::move(more));
   plan.fits = FitsAll(needs.needed, needs.models);
   if (!plan.fits) plan.lack = LackSentence(needs.needed, needs.models);

@@ -11,6 +11,7 @@ namespace concord::exec {
 struct HandoverPlan {
   int64_t tokens = 0;
   int64_t bytes_read = 0, bytes_written = 0;  // as either side holds its KV
+  int64_t staging_bytes = 0;                  // of the host's memory, through which it goes
   double seconds = 0;  // the copies; what the host takes to convert and to sum is not known. 0: nothing is copied
   bool copies_predicted = false;  // both devices were measured
   bool fits = true;               // both sides together

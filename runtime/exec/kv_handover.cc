@@ -1,32 +1,19 @@
 #include "runtime/exec/kv_handover.h"
 
 #include <algorithm>
-#include <numeric>
 #include <utility>
 
 #include "absl/strings/str_format.h"
 #include "runtime/exec/engine_thread.h"
 #include "runtime/exec/from_device.h"
+#include "runtime/exec/kv_windows.h"
 
 namespace concord::exec {
 namespace {
 
-// A piece as a window holds it: a bound on pinned memory (six windows), at which the bus is busy for some 50 times what
-// it costs to submit a copy and to wait for it.
-constexpr int64_t kWindowBytes = 4 << 20;
-// The target has as many again, into which blocks are read back.
-constexpr int kWindows = 2;
+constexpr int kWindows = KvWindows::kCount;
 
 int64_t DivideUp(int64_t a, int64_t b) { return (a + b - 1) / b; }
-
-absl::StatusOr<KvBlockShape> ShapeOf(const StepRunner::KvState& state) {
-  if (state.type.layout != kNeutralLayout || state.type.rank() != 4) {
-    return absl::UnimplementedError(absl::StrCat("the model keeps ", state.name, " as '", state.type.layout,
-                                                 "'; hand-over wants ", kNeutralLayout,
-                                                 ": run the model on one device"));
-  }
-  return KvBlockShape{state.type.packing, state.type.dims[1].value, state.type.dims[2].value, state.type.dims[3].value};
-}
 
 absl::Status CannotOpen(const absl::Status& status, const hal::DeviceInfo& device, const std::string& state) {
   if (!absl::IsUnimplemented(status)) return FromDevice(status);
@@ -52,30 +39,19 @@ absl::Status KvHandover::Match(const StepRunner& from, const StepRunner& to) {
         std::find_if(targets.begin(), targets.end(), [&](const auto& t) { return t.name == source.name; });
     if (target == targets.end()) return absl::InternalError(absl::StrCat("no ", source.name, " to hand over to"));
     State& state = states_.emplace_back(State{.name = source.name});
-    CONCORD_ASSIGN_OR_RETURN(state.from.shape, ShapeOf(source));
-    CONCORD_ASSIGN_OR_RETURN(state.to.shape, ShapeOf(*target));
+    CONCORD_ASSIGN_OR_RETURN(state.from.shape, KvShapeOf(source.name, source.type));
+    CONCORD_ASSIGN_OR_RETURN(state.to.shape, KvShapeOf(target->name, target->type));
     bytes_per_token_ += state.to.shape.n_kv_heads * state.to.shape.row_bytes();
   }
   return absl::OkStatus();
 }
 
 absl::Status KvHandover::OpenPorts(const StepRunner& from, const StepRunner& to, int64_t max_tokens) {
-  // Whole blocks of both, as many as fit a window of the wider.
-  int64_t unit_tokens = 1, unit_bytes = 1;
+  std::vector<KvWindows::Shapes> shapes;
+  for (const State& s : states_) shapes.emplace_back(s.from.shape, s.to.shape);
+  const KvWindows sizes = KvWindows::For(shapes, max_tokens);
+  piece_tokens_ = sizes.piece_tokens;
   for (const State& s : states_) {
-    unit_tokens = std::lcm(unit_tokens, std::lcm(s.from.shape.block_tokens, s.to.shape.block_tokens));
-  }
-  for (const State& s : states_) {
-    for (const KvBlockShape* shape : {&s.from.shape, &s.to.shape}) {
-      unit_bytes = std::max(unit_bytes, shape->bytes() * (unit_tokens / shape->block_tokens));
-    }
-  }
-  piece_tokens_ = std::min(std::max<int64_t>(kWindowBytes / unit_bytes, 1) * unit_tokens, max_tokens);
-  int64_t window_bytes = 1;
-  for (const State& s : states_) {
-    for (const KvBlockShape* shape : {&s.from.shape, &s.to.shape}) {
-      window_bytes = std::max(window_bytes, shape->bytes() * DivideUp(piece_tokens_, shape->block_tokens));
-    }
     for (std::vector<uint64_t>& sums : sums_) {
       sums.resize(std::max<size_t>(sums.size(), DivideUp(piece_tokens_, s.to.shape.block_tokens)));
     }
@@ -84,8 +60,7 @@ absl::Status KvHandover::OpenPorts(const StepRunner& from, const StepRunner& to,
     const StepRunner& runner = target ? to : from;
     std::vector<KvPort*> by_device;
     for (const std::shared_ptr<hal::Device>& device : runner.model().devices()) {
-      const int windows = target ? 2 * kWindows : kWindows;
-      CONCORD_ASSIGN_OR_RETURN(ports_.emplace_back(), KvPort::Create(device, windows, window_bytes));
+      CONCORD_ASSIGN_OR_RETURN(ports_.emplace_back(), KvPort::Create(device, KvWindows::CountOn(target), sizes.bytes));
       by_device.push_back(ports_.back().get());
     }
     for (const StepRunner::KvState& state : runner.kv_states()) {

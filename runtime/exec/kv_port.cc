@@ -3,13 +3,14 @@
 #include <utility>
 
 #include "runtime/exec/from_device.h"
+#include "runtime/exec/kv_windows.h"
 
 namespace concord::exec {
 absl::StatusOr<std::unique_ptr<KvPort>> KvPort::Create(std::shared_ptr<hal::Device> device, int windows,
                                                        int64_t window_bytes) {
   CONCORD_ASSIGN_OR_RETURN(std::unique_ptr<Lane> lane, Lane::Create(device));
   auto port = std::unique_ptr<KvPort>(new KvPort(std::move(lane)));
-  if (device->info().has(CONCORD_DEVICE_HOST_MEMORY) && !port->own_layout()) return port;
+  if (!KvWindows::NeededOn(*device)) return port;
   for (int w = 0; w < windows; ++w) {
     Window& window = port->windows_.emplace_back();
     CONCORD_ASSIGN_OR_RETURN(

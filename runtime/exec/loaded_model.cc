@@ -6,6 +6,7 @@
 #include "runtime/exec/canary.h"
 #include "runtime/exec/device_models.h"
 #include "runtime/exec/devices.h"
+#include "runtime/exec/kv_windows.h"
 #include "runtime/exec/model_graph.h"
 #include "runtime/exec/tokenizer_source.h"
 
@@ -67,6 +68,8 @@ absl::Status LoadedModel::Finish(const LoadOptions& options, std::chrono::steady
   if (decode_device != nullptr) {
     CONCORD_ASSIGN_OR_RETURN(decoder, MakeDecoder(std::move(decode_device), options));
     CONCORD_ASSIGN_OR_RETURN(MemoryNeeds more, decoder->Place(DecodeOptions(options)));
+    CONCORD_RETURN_IF_ERROR(AddWindows({&module_, &devices_}, {&decoder->module_, &decoder->devices_},
+                                       decoder->context_tokens(), &needs.needed, &more.needed));
     needs.Add(std::move(more));
   }
   CONCORD_RETURN_IF_ERROR(needs.Check());  // of both sides, before a weight of either is read
@@ -79,6 +82,8 @@ absl::Status LoadedModel::Prove(const LoadOptions& options, std::chrono::steady_
   const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - begin;
   const TraceScope scope(tracer_, "canary");
   CONCORD_ASSIGN_OR_RETURN(info_.warnings, RunCanary(*this, options.canary, taken.count()));
+  // Steps have staging memory of their own, which the plan counts.
+  for (const std::shared_ptr<hal::Device>& device : devices_) device->ReleaseStaging();
   return absl::OkStatus();
 }
 

@@ -22,16 +22,20 @@ bool IsMapped(const loader::ModelSource& source, const graph::Weight& weight, co
   return tensor != nullptr && UsedInPlace(weight.source, *tensor, type);
 }
 
+int64_t OfHost(const DeviceMemory& needed, const graph::DeviceModel& model) {
+  return model.host_memory ? needed.resident() : needed.staging;
+}
+
 }  // namespace
 
 bool FitsAll(const std::vector<DeviceMemory>& needed, const std::vector<graph::DeviceModel>& models) {
   int64_t host = 0, host_free = -1;
   for (size_t d = 0; d < needed.size(); ++d) {
-    const int64_t free = models[d].free_bytes, resident = needed[d].resident();
+    const int64_t free = models[d].free_bytes;
+    host += OfHost(needed[d], models[d]);
     if (free < 0) continue;
-    if (resident > free) return false;
+    if (needed[d].on_device() > free) return false;
     if (!models[d].host_memory) continue;
-    host += resident;
     host_free = host_free < 0 ? free : std::min(host_free, free);
   }
   return host_free < 0 || host <= host_free;
@@ -43,16 +47,17 @@ std::string LackSentence(const std::vector<DeviceMemory>& needed, const std::vec
   int64_t host = 0, host_free = 0;
   for (size_t d = 0; d < needed.size(); ++d) {
     const DeviceMemory& m = needed[d];
-    if (models[d].host_memory) host += m.resident(), host_free = models[d].free_bytes;
-    if (models[d].free_bytes < 0 || m.resident() <= models[d].free_bytes) continue;
+    host += OfHost(m, models[d]);
+    if (models[d].host_memory) host_free = models[d].free_bytes;
+    if (models[d].free_bytes < 0 || m.on_device() <= models[d].free_bytes) continue;
     absl::StrAppend(&text, text.empty() ? "" : "; ", models[d].id, " has ", mib(models[d].free_bytes), " free, but ",
-                    mib(m.resident()), " are needed: ", mib(m.weights_made), " of weights, ", mib(m.kv),
+                    mib(m.on_device()), " are needed: ", mib(m.weights_made), " of weights, ", mib(m.kv),
                     " of KV cache, ", mib(m.activations + m.scratch.value_or(0)), " of activations, ", mib(m.io),
                     " for inputs and outputs");
   }
   if (text.empty()) {
-    text =
-        absl::StrCat("the machine has ", mib(host_free), " free, but all devices that use its memory need ", mib(host));
+    text = absl::StrCat("the machine has ", mib(host_free), " free, but all devices that use its memory need ",
+                        mib(host), " with what copies go through");
   }
   return text;
 }
@@ -200,6 +205,7 @@ absl::StatusOr<std::vector<DeviceMemory>> ModelMemory::For(const StepCapacities&
   for (size_t d = 0; d < devices_.size(); ++d) {
     CONCORD_ASSIGN_OR_RETURN(const InputLayout layout, InputLayout::Of(PartsOn(d, parts), symbols));
     memory[d].io += slots * static_cast<int64_t>(layout.total_bytes());
+    if (!devices_[d]->info().has(CONCORD_DEVICE_HOST_MEMORY)) memory[d].staging = memory[d].io;
   }
   return memory;
 }

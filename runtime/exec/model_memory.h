@@ -20,12 +20,17 @@ struct DeviceMemory {
   int64_t kv = 0;
   int64_t activations = 0;         // the planned part of the workspace
   std::optional<int64_t> scratch;  // what the device adds to it; unset: it does not say before weights are there
-  int64_t io = 0;                  // inputs, logits and values of cuts; their staging twins are the host's, and small
+  int64_t io = 0;                  // inputs, logits and values of cuts
+  // Of the host's memory, whichever the device's: what copies to and from it go through, the twins of io and the
+  // windows of a hand-over.
+  int64_t staging = 0;
 
-  int64_t resident() const { return weights_made + kv + activations + scratch.value_or(0) + io; }
+  int64_t on_device() const { return weights_made + kv + activations + scratch.value_or(0) + io; }
+  int64_t resident() const { return on_device() + staging; }
 };
 
-// Whether every device has what it needs; those that use host memory share what is free of it.
+// Whether every device has what it needs; those that use host memory share what is free of it with the staging memory
+// of all.
 bool FitsAll(const std::vector<DeviceMemory>& needed, const std::vector<graph::DeviceModel>& models);
 
 // What devices need and what they have.

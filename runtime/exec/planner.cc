@@ -173,6 +173,7 @@ void Planner::AddDevices(const std::vector<DeviceMemory>& memory, const StepPred
                              .activation_bytes = m.activations,
                              .scratch_bytes = m.scratch.value_or(-1),
                              .io_bytes = m.io,
+                             .staging_bytes = m.staging,
                              .free_bytes = models_[d].free_bytes});
   }
   plan->place = graph::PlacementText(device_of, names);
@@ -192,14 +193,15 @@ void Planner::AddDevices(const std::vector<DeviceMemory>& memory, const StepPred
 // Weights in the file that memory does not hold are read again in every step: whoever goes through more than there is
 // in a circle, under a replacement by age, never finds what he needs.
 void Planner::AddDisk(Plan* plan) const {
-  int64_t mapped = 0, left = -1;
+  int64_t mapped = 0, free = -1, taken = 0;
   for (size_t d = 0; d < devices_.size(); ++d) {
+    taken += models_[d].host_memory ? plan->devices[d].resident_bytes() : plan->devices[d].staging_bytes;
     if (!models_[d].host_memory || models_[d].free_bytes < 0) continue;
     mapped += plan->devices[d].weight_bytes_mapped;
-    if (left < 0) left = models_[d].free_bytes;
-    left -= plan->devices[d].resident_bytes();
+    free = models_[d].free_bytes;
   }
-  if (left < 0 || mapped <= left || !plan->fits) return;
+  const int64_t left = free - taken;
+  if (free < 0 || left < 0 || mapped <= left || !plan->fits) return;
   const std::string what =
       absl::StrCat(BytesText(static_cast<double>(mapped)), " of weights stay in the file, but only ",
                    BytesText(static_cast<double>(left)), " of memory are left to keep them in: ");

@@ -99,6 +99,8 @@ absl::StatusOr<Buffer> Device::ImportHost(void* memory, uint64_t size_bytes) con
   return Buffer(shared_from_this(), &api(), buffer, size_bytes, info_.has(CONCORD_DEVICE_HOST_MEMORY));
 }
 
+void Device::ReleaseStaging() const { staging_->Trim(); }
+
 absl::StatusOr<Semaphore> Device::CreateSemaphore(uint64_t initial_value) const {
   return MakeSemaphore(shared_from_this(), initial_value);
 }

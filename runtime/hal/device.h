@@ -105,6 +105,8 @@ class Device : public std::enable_shared_from_this<Device> {
   absl::StatusOr<Buffer> CreateBuffer(uint64_t size_bytes, int32_t usage = CONCORD_BUFFER_DEVICE,
                                       uint64_t align_bytes = 64) const;
   absl::StatusOr<Buffer> ImportHost(void* memory, uint64_t size_bytes) const;
+  // Gives back what Buffer::Write and Read keep for the next transfer.
+  void ReleaseStaging() const;
   absl::StatusOr<Semaphore> CreateSemaphore(uint64_t initial_value = 0) const;
   // struct_size is filled in.
   absl::StatusOr<Constant> CreateConstant(concord_constant_desc desc) const;

@@ -21,6 +21,11 @@ std::shared_ptr<const Device> Uncounted(const Device& device) {
 
 Staging::~Staging() { Release(); }
 
+void Staging::Trim() {
+  std::lock_guard<std::mutex> lock(mutex_);
+  Release();
+}
+
 void Staging::Release() {
   if (address_ != nullptr) memory_.Unmap();
   address_ = nullptr;

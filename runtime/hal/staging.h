@@ -14,7 +14,7 @@ struct CopyArgs;
 
 // The way of a device's buffers that the host cannot address to the host and back: a piece of staging memory, and
 // copies of the queue between the two. Owned by the device. The memory is made when it is first needed, grows with what
-// is wanted up to kMaxBytes, and stays for the next transfer. Any thread; one transfer at a time.
+// is wanted up to kMaxBytes, and stays for the next transfer until Trim. Any thread; one transfer at a time.
 class Staging {
  public:
   // Larger transfers go in pieces of this: a bound on pinned host memory, and enough that a bus is busy (a piece takes
@@ -29,6 +29,8 @@ class Staging {
   // Ranges lie within the buffers. Return when the bytes have arrived.
   absl::Status Write(const Buffer& target, uint64_t offset_bytes, absl::Span<const char> bytes);
   absl::Status Read(const Buffer& source, uint64_t offset_bytes, absl::Span<char> bytes);
+  // Gives the memory back until it is needed again.
+  void Trim();
 
  private:
   absl::Status Reserve(uint64_t bytes);

@@ -16,13 +16,16 @@ struct PlanDevice {
   int64_t activation_bytes = 0;
   int64_t scratch_bytes = -1;  // that the device adds for itself; -1: it does not say before weights are there
   int64_t io_bytes = 0;        // inputs, logits and what goes to other devices
+  int64_t staging_bytes = 0;   // of the host's memory, through which copies to and from the device go
   int64_t free_bytes = -1;     // -1: unknown
   double decode_seconds = 0;   // its part of a step, copies aside; 0: not predicted
   double prefill_seconds = 0;
 
-  int64_t resident_bytes() const {
+  // Of what free_bytes is there for.
+  int64_t device_bytes() const {
     return weight_bytes_made + kv_bytes + activation_bytes + (scratch_bytes > 0 ? scratch_bytes : 0) + io_bytes;
   }
+  int64_t resident_bytes() const { return device_bytes() + staging_bytes; }
 };
 
 // Values that go from one device to others in a step.

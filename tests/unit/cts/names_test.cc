@@ -63,8 +63,8 @@ TEST(Groups, RunFromTheGroundUp) {
     names.emplace_back(g.name);
     EXPECT_TRUE(steps.insert(g.step).second) << g.name;
   }
-  EXPECT_EQ(names, (std::vector<std::string>{"device", "buffer", "semaphore", "queue", "program", "ops", "faults",
-                                             "determinism", "leaks", "threads", "models"}));
+  EXPECT_EQ(names, (std::vector<std::string>{"device", "buffer", "semaphore", "queue", "program", "state", "ops",
+                                             "faults", "determinism", "leaks", "threads", "models", "handover"}));
 }
 
 // A pattern that names nothing would be a hole: what it was meant to demand is not demanded.

@@ -9,6 +9,7 @@
 #include <tuple>
 
 #include "runtime/exec/kv_handover.h"
+#include "runtime/exec/kv_windows.h"
 #include "runtime/exec/loaded_model.h"
 #include "tests/emulators/sim/path.h"
 #include "tests/emulators/sim/sim.h"
@@ -48,6 +49,30 @@ TEST(SimHandover, ReadsRunBesideWrites) {
   const double copy = 10e3 + static_cast<double>(states[0].buffer->size_bytes());  // ns
   const auto n = static_cast<double>(states.size());
   EXPECT_NEAR(took, (1 + 2 * n) * copy, 0.01 * copy) << "one after the other: " << 3 * n * copy;
+}
+
+// The windows that a plan counts are those that are made, on either side, whether or not a device is the host's memory.
+TEST(SimHandover, PlansCountTheWindows) {
+  for (const char* config : {"devices=2", "devices=2; 0.host_memory=1", "devices=2; host_memory=1",
+                             "devices=2; host_memory=1; 1.kv_layout=kv.token_major/1"}) {
+    ::setenv("CONCORD_SIM", config, 1);
+    for (const int64_t tokens : {int64_t{64}, int64_t{4096}}) {
+      const auto model = exec::LoadedModel::Load("synthetic:tiny:q8_0", Options(tokens)).value();
+      const exec::LoadedModel& decoder = *model->decoder();
+      const exec::StepCapacities sizes = {.n_tokens = 1, .n_blocks = tokens / 32, .max_blocks = tokens / 32};
+      const auto from = exec::StepRunner::Create(model, sizes).value();
+      const auto to = exec::StepRunner::Create(model->decoder(), sizes).value();
+      std::vector<exec::DeviceMemory> left(1), right(1);
+      ASSERT_EQ(exec::AddWindows({&model->module(), &model->devices()}, {&decoder.module(), &decoder.devices()}, tokens,
+                                 &left, &right),
+                absl::OkStatus());
+      const hal::HostServices& host = model->device().instance().host();
+      const uint64_t before = host.allocated_bytes();
+      const auto handover = exec::KvHandover::Create(*from, *to, tokens).value();
+      EXPECT_EQ(static_cast<int64_t>(host.allocated_bytes() - before), left[0].staging + right[0].staging) << config;
+    }
+    ::unsetenv("CONCORD_SIM");
+  }
 }
 
 constexpr char kTokenMajor[] = "kv_layout=kv.token_major/1";

@@ -170,7 +170,34 @@ TEST_F(PlannerTest, MemoryIsWhatThePlanSays) {
     (loads(middle).ok() ? high : low) = middle;
   }
   EXPECT_EQ(loads(low).code(), absl::StatusCode::kResourceExhausted);
-  EXPECT_EQ(needed->at(0).resident(), high);
+  EXPECT_EQ(needed->at(0).on_device(), high);
+}
+
+// To the byte: what each device holds, and what the host holds beside it to copy through. The simulation takes all of
+// it from the host.
+TEST_F(PlannerTest, StagingIsPartOfTheMemory) {
+  for (const char* place :
+       {"*=sim:0", "layers 0=sim:0; *=sim:1", "embed=sim:1; layers 0=sim:0; layers 1=sim:1; output=sim:0"}) {
+    Devices({kFast, kSlow});
+    const EngineOptions engine = {.max_tokens_in_flight = 64, .max_sequences = 2};
+    const auto planner = Plan({.place = place, .context_tokens = kContext}, engine);
+    const std::vector<exec::DeviceMemory> needed = *planner->MemoryFor(kContext, 2);
+    const uint64_t before = device().instance().host().allocated_bytes();
+    model_ = *exec::LoadedModel::Load(*loader::Open(kModel), All(), {.place = place, .context_tokens = kContext});
+    EngineOptions both = engine;
+    both.kv_tokens = 2 * kContext;
+    const auto runner =
+        exec::StepRunner::Create(model_, *exec::CapacitiesFor(both, kContext, model_->block_tokens())).value();
+    int64_t resident = 0;
+    for (size_t d = 0; d < needed.size(); ++d) {
+      EXPECT_EQ(static_cast<int64_t>(device(d).MemoryStats()->used_bytes), needed[d].on_device()) << place << " " << d;
+      EXPECT_EQ(needed[d].staging, needed[d].io) << d;
+      resident += needed[d].resident();
+    }
+    const auto taken = static_cast<int64_t>(device().instance().host().allocated_bytes() - before);
+    EXPECT_NEAR(taken, resident, needed.size()) << place;  // a workspace of nothing takes a byte
+    model_ = nullptr;
+  }
 }
 
 TEST_F(PlannerTest, WhatFitsNowhereAloneIsSplit) {
