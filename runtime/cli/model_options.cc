@@ -139,7 +139,8 @@ LoadOptions ModelOptions::ToLoadOptions() const {
           .prefill_device = prefill_device,
           .decode_device = decode_device,
           .optimize_for = optimize_for,
-          .plugins = PluginFiles(*this),
+          .plugins = plugins,
+          .optional_plugins = OwnPlugins(*this),
           .threads = threads,
           .pin_threads = pin,
           .compute = compute,
@@ -158,7 +159,8 @@ absl::StatusOr<hal::DeviceRegistry> FindDevices(const DeviceOptions& options, Lo
   hal::DeviceRegistry::Options wanted;
   wanted.host = hal::HostServices::Create(
       {.threads = static_cast<uint32_t>(options.threads), .pin_cores = options.pin, .log = std::move(log)});
-  wanted.plugin_files = PluginFiles(options);
+  wanted.plugin_files = options.plugins;
+  for (std::string& own : OwnPlugins(options)) wanted.plugin_files.push_back(std::move(own));
   wanted.search_path = options.search_path;
   hal::DeviceRegistry registry = hal::DeviceRegistry::Discover(std::move(wanted));
   for (const hal::DeviceRegistry::Problem& problem : registry.problems()) {
@@ -195,7 +197,6 @@ absl::Status WithAdvice(const ModelOptions& options, const LoadOptions& load, ab
 
 absl::StatusOr<Model> LoadModel(const ModelOptions& options, Console& console, int64_t sequences) {
   CONCORD_RETURN_IF_ERROR(CheckHandover(options));
-  if (!options.plugins.empty()) CONCORD_RETURN_IF_ERROR(FindDevices(options).status());
   const LoadOptions load = WithConsole(options, sequences, console);
   absl::StatusOr<Model> model = Model::Load(options.model, load);
   console.EndProgress();
@@ -206,7 +207,6 @@ absl::StatusOr<Model> LoadModel(const ModelOptions& options, Console& console, i
 
 absl::StatusOr<std::unique_ptr<exec::Planner>> MakePlanner(const ModelOptions& options, int64_t sequences,
                                                            Console& console) {
-  if (!options.plugins.empty()) CONCORD_RETURN_IF_ERROR(FindDevices(options).status());
   const LoadOptions load = WithConsole(options, sequences, console);
   absl::StatusOr<std::unique_ptr<exec::Planner>> planner = exec::Planner::Make(options.model, load, *load.engine);
   console.EndProgress();

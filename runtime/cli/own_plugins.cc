@@ -36,8 +36,8 @@ std::vector<std::string> NamesIn(const std::string& folder) {
 
 }  // namespace
 
-std::vector<std::string> PluginFiles(const DeviceOptions& options) {
-  std::vector<std::string> files = options.plugins;
+std::vector<std::string> OwnPlugins(const DeviceOptions& options) {
+  std::vector<std::string> files;
   const auto linked = hal::LinkedPlugins();
   const std::string folder = OwnPluginFolder();
   if (folder.empty()) return files;
@@ -48,9 +48,10 @@ std::vector<std::string> PluginFiles(const DeviceOptions& options) {
   for (std::string name : names) {
     name.resize(std::min(name.size(), name.find(':')));
     const std::string file = absl::StrCat("libconcord_backend_", name, ".so");
-    const bool known =
-        std::any_of(linked.begin(), linked.end(), [&](const auto& l) { return name == l.name; }) ||
-        std::any_of(files.begin(), files.end(), [&](const std::string& f) { return absl::EndsWith(f, file); });
+    const auto is_that = [&](const std::string& f) { return absl::EndsWith(f, file); };
+    const bool known = std::any_of(linked.begin(), linked.end(), [&](const auto& l) { return name == l.name; }) ||
+                       std::any_of(options.plugins.begin(), options.plugins.end(), is_that) ||
+                       std::any_of(files.begin(), files.end(), is_that);
     if (known || name.find('/') != std::string::npos) continue;
     std::error_code error;
     const std::filesystem::path own = std::filesystem::path(folder) / file;

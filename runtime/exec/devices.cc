@@ -18,7 +18,17 @@ hal::DeviceRegistry Discover(const LoadOptions& options) {
   hal::DeviceRegistry::Options registry;
   registry.host = hal::HostServices::Create(std::move(host));
   registry.plugin_files = options.plugins;
+  registry.plugin_files.insert(registry.plugin_files.end(), options.optional_plugins.begin(),
+                               options.optional_plugins.end());
   return hal::DeviceRegistry::Discover(std::move(registry));
+}
+
+absl::Status CheckPlugins(const hal::DeviceRegistry& registry, const std::vector<std::string>& wanted) {
+  for (const hal::DeviceRegistry::Problem& problem : registry.problems()) {
+    if (std::find(wanted.begin(), wanted.end(), problem.plugin) == wanted.end()) continue;
+    return absl::UnavailableError(problem.status.message());
+  }
+  return absl::OkStatus();
 }
 
 // Whether `name` ("cpu", "cpu:0") means this device.
@@ -64,6 +74,7 @@ absl::StatusOr<std::vector<std::shared_ptr<hal::Device>>> OpenDevices(const Load
   if (!options.decode_device.empty()) names = {options.prefill_device, options.decode_device};
   if (names.empty()) names.push_back("cpu");
   const hal::DeviceRegistry registry = Discover(options);
+  CONCORD_RETURN_IF_ERROR(CheckPlugins(registry, options.plugins));
   if (const auto it = std::find(names.begin(), names.end(), "auto"); it != names.end()) {
     const std::vector<std::string> all = AutoNames(registry);
     names.insert(names.erase(it), all.begin(), all.end());

@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <fstream>
+#include <sstream>
 
 #include "tests/e2e/program.h"
 #include "tests/emulators/sim/path.h"
@@ -48,6 +50,22 @@ TEST_F(SimDevice, WritesWhatTheCpuWritesOfARealModel) {
   const std::string stories = Shared("data/stories260K.gguf");
   if (stories.empty()) GTEST_SKIP() << "there is no ../shared/data/stories260K.gguf";
   ExpectTheSameText({"generate", stories, "-p", "Once upon a time"});
+}
+
+// A driver may take longer to start than a model to load: no look at the plugin before the model is loaded with it.
+TEST_F(SimDevice, StartOnce) {
+  const std::string file = testing::TempDir() + "concord_sim_starts";
+  for (const char* command : {"generate", "plan"}) {
+    std::remove(file.c_str());
+    Simulate(("starts=" + file).c_str());
+    std::vector<std::string> args = {command, Golden("qwen3/qwen3.gguf"), "--device", "sim:0"};
+    if (args[0] == "generate") args.insert(args.end(), {"-p", "the cat", "-n", "2"});
+    const Outcome run = OnSim(args);
+    EXPECT_EQ(run.exit_code, 0) << run.err;
+    std::stringstream starts;
+    starts << std::ifstream(file).rdbuf();
+    EXPECT_EQ(starts.str(), "started\n") << command;
+  }
 }
 
 TEST_F(SimDevice, AreListed) {

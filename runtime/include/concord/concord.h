@@ -82,12 +82,14 @@ struct LoadOptions {
   int64_t expected_sequences = 1;
   // What engines will be made with, if that is known: what does not fit is then refused before weights are read.
   std::optional<EngineOptions> engine;
-  std::vector<std::string> plugins;  // paths of backend plugins to load beside the built-in ones
-  int threads = 0;                   // of the CPU; 0: as many as this process may use
-  bool pin_threads = false;          // one thread a core
-  std::string compute = "fast";      // "exact": activations stay f32; "fast": int8 for quantised weights
-  std::string kv_type = "f16";       // of the KV cache: f32, f16, bf16 or q8_0
-  int64_t kv_block_tokens = 0;       // tokens a block of the KV cache, the unit in which sequences take it; 0: 32
+  // Paths of backend plugins to load beside the built-in ones: those that must serve, else loading is Unavailable and
+  // says why, and those that are left out where they cannot, for want of a driver for example.
+  std::vector<std::string> plugins, optional_plugins;
+  int threads = 0;               // of the CPU; 0: as many as this process may use
+  bool pin_threads = false;      // one thread a core
+  std::string compute = "fast";  // "exact": activations stay f32; "fast": int8 for quantised weights
+  std::string kv_type = "f16";   // of the KV cache: f32, f16, bf16 or q8_0
+  int64_t kv_block_tokens = 0;   // tokens a block of the KV cache, the unit in which sequences take it; 0: 32
   // The same for `decode_device`; empty and 0: as above.
   std::string decode_kv_type;
   int64_t decode_kv_block_tokens = 0;

@@ -168,6 +168,10 @@ bool ReadGlobal(const Item& item, Config* config, std::string* problem) {
     if (item.value != "virtual" && item.value != "real") *problem = "real or virtual";
     return true;
   }
+  if (item.key == "starts") {
+    config->starts = std::string(item.value);
+    return true;
+  }
   if (item.key != "devices") return false;
   constexpr uint32_t kMost = 64;
   uint32_t count = 0;

@@ -54,6 +54,7 @@ struct DeviceConfig {
 
 struct Config {
   bool virtual_clock = true;
+  std::string starts;  // a file that gets a line for every instance; "": none
   std::vector<DeviceConfig> devices = {DeviceConfig{}};
 
   // `text`: "devices=2; bandwidth=100e9; 1.memory=1GiB". UNAVAILABLE with what, where, got and wanted.

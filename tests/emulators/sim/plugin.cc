@@ -1,5 +1,6 @@
 // A device to prove placement on: it computes by the reference, and its time is simulated. See README.md.
 #include <cmath>
+#include <fstream>
 #include <memory>
 
 #include "concord/fault.h"
@@ -76,6 +77,7 @@ class SimInstance final : public sdk::Instance {
   static sdk::Result<std::unique_ptr<sdk::Instance>> Create(const sdk::Host& host) {
     sdk::Result<Config> config = Config::FromEnvironment();
     if (!config.ok()) return config.status();
+    if (!(*config).starts.empty()) std::ofstream((*config).starts, std::ios::app) << "started\n";
     return std::unique_ptr<sdk::Instance>(std::make_unique<SimInstance>(host, std::move(*config)));
   }
 
