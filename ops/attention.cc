@@ -213,7 +213,8 @@ Cost CostAttention(const AttentionAttrs& attrs, const CostArgs& a) {
   if (attrs.chunk > 0) keys = std::min(keys, attrs.chunk);
   const double width = static_cast<double>(a.dim("q", 2) + a.dim("v_cache", 3));
   return {.flops = 2.0 * a.dim("q", 0) * a.dim("q", 1) * keys * width,
-          .state_bytes = static_cast<double>(a.dim("block_table", 0) * keys * a.dim("k_cache", 1)) * width};
+          .state_bytes = static_cast<double>(a.dim("block_table", 0) * keys * a.dim("k_cache", 1)) * width,
+          .pairs = static_cast<double>(a.dim("q", 0) * a.dim("q", 1) * keys)};
 }
 
 }  // namespace

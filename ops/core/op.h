@@ -41,6 +41,7 @@ class RefArgs {
 struct Cost {
   double flops = 0;
   double state_bytes = 0;   // of state that is really read or written (KV of the visible tokens, not the whole pool)
+  double pairs = 0;         // of a query and a key of one head that are multiplied
   double weight_share = 1;  // of the bytes of its weights, what is really read (experts that no token goes to are not)
 };
 

@@ -31,6 +31,8 @@ constexpr int64_t kLeastPoolBytes = 40 << 20;  // a piece in f32 fits into it
 constexpr double kFillSeconds = 0.4;
 constexpr int64_t kWidth = 2048;                                             // of a model of 1 B parameters
 constexpr int64_t kSmallWidth = 256, kSmallFf = 512, kSmallBytes = 3 << 20;  // of small ones
+constexpr int64_t kNarrowWidth = 64;  // at which prompts are not all arithmetic, where blocks are no longer
+constexpr int64_t kNarrowPairs = 2;
 constexpr int64_t kPromptTokens = 256, kKvTokens = 2048;
 constexpr int kCaches = 8;  // that take turns
 constexpr uint64_t kCopyBytes = 16 << 20;
@@ -68,6 +70,31 @@ absl::StatusOr<graph::NodeCost> CostOf(const ProbeProgram& program, graph::Symbo
   return cost.total;
 }
 
+// What a run has of two things that cost, and how long it took.
+struct Sample {
+  double first, second, seconds;
+};
+// The price of each, from two runs that have them in different shares. Where noise gives one that is below nothing, the
+// second costs nothing.
+struct Prices {
+  double first = 0, second = 0;
+};
+Prices Solve(const Sample& a, const Sample& b) {
+  const double det = a.first * b.second - b.first * a.second;
+  const Prices prices = {(a.seconds * b.second - b.seconds * a.second) / det,
+                         (a.first * b.seconds - b.first * a.seconds) / det};
+  if (prices.first > 0 && prices.second > 0) return prices;
+  return {a.seconds / a.first, 0};
+}
+
+int64_t NarrowWidth(const char* packing) { return std::max<int64_t>(kNarrowWidth, PackingOf(packing).block_elems); }
+double NarrowFlops(const char* packing) {
+  const auto width = static_cast<double>(NarrowWidth(packing));
+  return 2.0 * kPromptTokens * kNarrowPairs * 2 * 3 * width * width;
+}
+
+double PerSecond(double price) { return price > 0 ? 1 / price : 0; }
+
 class Prober {
  public:
   Prober(const hal::Device& device, absl::Duration budget)
@@ -83,11 +110,18 @@ class Prober {
                           Programs* programs);
   absl::Status AddLinears(int64_t width, int64_t ff, const char* packing, const std::string& arithmetic, int64_t pairs,
                           int64_t n_tokens, Programs* programs);
-  double Work(double seconds, const Programs& programs) const;
+  double Work(double seconds, const Programs& programs) const { return Work(seconds, programs, model_.op_seconds); }
+  double PromptWork(double seconds, const Programs& programs) const {
+    return Work(seconds, programs, std::max(model_.op_seconds, model_.shared_op_seconds));
+  }
+  double Work(double seconds, const Programs& programs, double op_seconds) const;
 
   absl::Status MeasureOverheads();
+  absl::Status MeasureSharing();
   absl::Status MeasureLinear(const char* packing, const std::string& arithmetic);
-  absl::StatusOr<double> PromptFlops(const char* packing, const std::string& arithmetic, double* seconds_a_byte);
+  absl::StatusOr<Sample> WidePrompt(const char* packing, const std::string& arithmetic, double* seconds_a_byte);
+  absl::StatusOr<Sample> NarrowPrompt(const char* packing, const std::string& arithmetic);
+  absl::StatusOr<Sample> PromptAttention(const char* packing, const HeadShape& shape);
   absl::StatusOr<double> StreamedBytes(const char* packing, const std::string& arithmetic, double seconds_a_byte);
   absl::StatusOr<double> CachedBytes(const char* packing, const std::string& arithmetic, double bytes);
   absl::Status MeasureAttention(const char* packing);
@@ -124,9 +158,9 @@ absl::Status Prober::AddLinears(int64_t width, int64_t ff, const char* packing, 
 }
 
 // What a run takes beside what it takes to run at all; never nothing, however noisy the machine is.
-double Prober::Work(double seconds, const Programs& programs) const {
+double Prober::Work(double seconds, const Programs& programs, double op_seconds) const {
   const auto ops = static_cast<double>(programs.front()->graph().nodes.size());
-  return std::max(seconds - model_.submission_seconds - model_.op_seconds * ops, seconds / 10);
+  return std::max(seconds - model_.submission_seconds - op_seconds * ops, seconds / 10);
 }
 
 // From few and many layers that do next to nothing: what the many take more is the price of their ops.
@@ -154,8 +188,25 @@ absl::Status Prober::MeasureOverheads() {
   return absl::OkStatus();
 }
 
-// Operations a second of a prompt, which is only as long as a slow device has time for.
-absl::StatusOr<double> Prober::PromptFlops(const char* packing, const std::string& arithmetic, double* seconds_a_byte) {
+// From few and many tokens of matrices that are next to nothing: what is there whatever their number is the price of
+// handing the work of an op to threads and gathering them again.
+absl::Status Prober::MeasureSharing() {
+  constexpr int64_t kFew = kPromptTokens / 8;
+  Programs layers;
+  weights_->Rewind();
+  CONCORD_RETURN_IF_ERROR(AddLinears(kNarrowWidth, kNarrowWidth, "f32", "f32", 8, kPromptTokens, &layers));
+  CONCORD_ASSIGN_OR_RETURN(double few, LeastSeconds(layers, kFew, 0));
+  if (few > kMostSeconds / 64) return absl::OkStatus();  // next to nothing against the work of such a device
+  CONCORD_ASSIGN_OR_RETURN(few, LeastSeconds(layers, kFew, kPatience / 4));
+  CONCORD_ASSIGN_OR_RETURN(const double many, LeastSeconds(layers, kPromptTokens, kPatience / 4));
+  const double fixed = few - (many - few) * kFew / (kPromptTokens - kFew) - model_.submission_seconds;
+  model_.shared_op_seconds =
+      std::max(model_.op_seconds, fixed / static_cast<double>(layers.front()->graph().nodes.size()));
+  return absl::OkStatus();
+}
+
+// The operations and the bytes of activations of a prompt, which is only as long as a slow device has time for.
+absl::StatusOr<Sample> Prober::WidePrompt(const char* packing, const std::string& arithmetic, double* seconds_a_byte) {
   Programs layer;
   weights_->Rewind();
   CONCORD_RETURN_IF_ERROR(AddLinears(kWidth, kWidth, packing, arithmetic, 1, kPromptTokens, &layer));
@@ -168,7 +219,18 @@ absl::StatusOr<double> Prober::PromptFlops(const char* packing, const std::strin
     CONCORD_ASSIGN_OR_RETURN(seconds, LeastSeconds(layer, n, n == kPromptTokens ? kPatience : 0));
   }
   CONCORD_ASSIGN_OR_RETURN(const graph::NodeCost prompt, CostOf(*layer.front(), {}, n));
-  return prompt.flops / Work(seconds, layer);
+  return Sample{prompt.flops, prompt.activation_bytes, PromptWork(seconds, layer)};
+}
+
+// The same of a model whose matrices are so small that rows going in and out take as long as the products.
+absl::StatusOr<Sample> Prober::NarrowPrompt(const char* packing, const std::string& arithmetic) {
+  const int64_t width = NarrowWidth(packing);
+  Programs layers;
+  weights_->Rewind();
+  CONCORD_RETURN_IF_ERROR(AddLinears(width, 3 * width, packing, arithmetic, kNarrowPairs, kPromptTokens, &layers));
+  CONCORD_ASSIGN_OR_RETURN(const double seconds, LeastSeconds(layers, kPromptTokens, kPatience / 8));
+  CONCORD_ASSIGN_OR_RETURN(const graph::NodeCost cost, CostOf(*layers.front(), {}, kPromptTokens));
+  return Sample{cost.flops, cost.activation_bytes, PromptWork(seconds, layers)};
 }
 
 // Bytes a second of decoding with weights that no cache holds.
@@ -211,11 +273,31 @@ absl::StatusOr<double> Prober::CachedBytes(const char* packing, const std::strin
 absl::Status Prober::MeasureLinear(const char* packing, const std::string& arithmetic) {
   graph::Rate rate;
   double seconds_a_byte = 0;
-  CONCORD_ASSIGN_OR_RETURN(rate.flops_per_second, PromptFlops(packing, arithmetic, &seconds_a_byte));
+  CONCORD_ASSIGN_OR_RETURN(const Sample wide, WidePrompt(packing, arithmetic, &seconds_a_byte));
+  rate.flops_per_second = wide.first / wide.seconds;
+  if (TimeLeft() && wide.seconds / wide.first * NarrowFlops(packing) < kMostSeconds / 16) {
+    CONCORD_ASSIGN_OR_RETURN(const Sample narrow, NarrowPrompt(packing, arithmetic));
+    const Prices prices = Solve(wide, narrow);
+    rate.flops_per_second = PerSecond(prices.first), rate.activation_bytes_per_second = PerSecond(prices.second);
+  }
   CONCORD_ASSIGN_OR_RETURN(rate.bytes_per_second, StreamedBytes(packing, arithmetic, seconds_a_byte));
   CONCORD_ASSIGN_OR_RETURN(rate.cached_bytes_per_second, CachedBytes(packing, arithmetic, kSmallBytes));
   model_.rates[absl::StrCat("linear/", packing, "/", arithmetic)] = rate;
   return absl::OkStatus();
+}
+
+// The operations and the pairs of a prompt.
+absl::StatusOr<Sample> Prober::PromptAttention(const char* packing, const HeadShape& shape) {
+  constexpr int64_t kTokens = kPromptTokens, kLen = 4 * kTokens;
+  const graph::SymbolValues sizes = AttentionSizes(kTokens, kLen);
+  Programs prompt;
+  weights_->Rewind();
+  CONCORD_RETURN_IF_ERROR(
+      AddProgram(AttentionLayer(packing, shape), "f32", sizes, AttentionInputs(kTokens, kLen), &prompt));
+  CONCORD_ASSIGN_OR_RETURN(const double seconds, LeastSeconds(prompt, kTokens, kPatience / 4));
+  // On average half of the prompt's own tokens are visible.
+  CONCORD_ASSIGN_OR_RETURN(const graph::NodeCost work, CostOf(*prompt.front(), sizes, kTokens, kLen - kTokens / 2));
+  return Sample{work.flops, work.pairs, PromptWork(seconds, prompt)};
 }
 
 absl::Status Prober::MeasureAttention(const char* packing) {
@@ -225,7 +307,7 @@ absl::Status Prober::MeasureAttention(const char* packing) {
                       AttentionInputs(n_tokens, kv_len), programs);
   };
   graph::Rate rate;
-  Programs decode, small, prompt;
+  Programs decode, small;
   for (int i = 0; i < kCaches; ++i) CONCORD_RETURN_IF_ERROR(add({}, 1, kKvTokens, &decode));
   CONCORD_ASSIGN_OR_RETURN(const double seconds, LeastSeconds(decode, 1, kPatience / 2));
   CONCORD_ASSIGN_OR_RETURN(const graph::NodeCost token,
@@ -239,13 +321,10 @@ absl::Status Prober::MeasureAttention(const char* packing) {
                            CostOf(*small.front(), AttentionSizes(1, kKvTokens), 1, kKvTokens));
   rate.rows_per_second = rows.state_rows / Work(small_seconds, small);
   if (TimeLeft() && seconds * kPromptTokens < 16 * kMostSeconds) {
-    constexpr int64_t kTokens = kPromptTokens, kLen = 4 * kTokens;
-    CONCORD_RETURN_IF_ERROR(add({}, kTokens, kLen, &prompt));
-    CONCORD_ASSIGN_OR_RETURN(const double took, LeastSeconds(prompt, kTokens, kPatience / 2));
-    // On average half of the prompt's own tokens are visible.
-    CONCORD_ASSIGN_OR_RETURN(const graph::NodeCost work,
-                             CostOf(*prompt.front(), AttentionSizes(kTokens, kLen), kTokens, kLen - kTokens / 2));
-    rate.flops_per_second = work.flops / Work(took, prompt);
+    CONCORD_ASSIGN_OR_RETURN(const Sample wide, PromptAttention(packing, {}));
+    CONCORD_ASSIGN_OR_RETURN(const Sample narrow, PromptAttention(packing, tiny));
+    const Prices prices = Solve(wide, narrow);
+    rate.flops_per_second = PerSecond(prices.first), rate.pairs_per_second = PerSecond(prices.second);
   }
   model_.rates[absl::StrCat("attention/", packing)] = rate;
   return absl::OkStatus();
@@ -321,6 +400,7 @@ absl::StatusOr<graph::DeviceModel> Prober::Run() {
                            ProbeWeights::Create(device_, kLeastPoolBytes, PoolBytes(), kFillSeconds));
   weights_.emplace(std::move(weights));
   CONCORD_RETURN_IF_ERROR(MeasureOverheads());
+  if (const absl::Status status = MeasureSharing(); !status.ok() && !absl::IsUnimplemented(status)) return status;
   if (!model_.host_memory) CONCORD_RETURN_IF_ERROR(MeasureCopies());
   for (size_t i = 0; i < std::size(kFigures) && (i < kNeeded || TimeLeft()); ++i) {
     const absl::Status status = Measure(kFigures[i]);

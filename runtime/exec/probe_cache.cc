@@ -16,7 +16,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr int kFormat = 1;  // grows whenever a probe measures something else, or means something else by it
+constexpr int kFormat = 2;  // grows whenever a probe measures something else, or means something else by it
 constexpr char kKind[] = "probes";
 constexpr int64_t kMostBytes = 1 << 20;
 
@@ -67,11 +67,14 @@ bool FromJson(const nlohmann::json& json, graph::DeviceModel* model) {
     graph::Rate& r = model->rates[kind];
     if (!rate.is_object() || !Get(rate, "bytes_per_second", &r.bytes_per_second) ||
         !Get(rate, "flops_per_second", &r.flops_per_second) || !Get(rate, "rows_per_second", &r.rows_per_second) ||
+        !Get(rate, "activation_bytes_per_second", &r.activation_bytes_per_second) ||
+        !Get(rate, "pairs_per_second", &r.pairs_per_second) ||
         !Get(rate, "cached_bytes_per_second", &r.cached_bytes_per_second)) {
       return false;
     }
   }
-  return Get(json, "op_seconds", &model->op_seconds) && Get(json, "submission_seconds", &model->submission_seconds) &&
+  return Get(json, "op_seconds", &model->op_seconds) && Get(json, "shared_op_seconds", &model->shared_op_seconds) &&
+         Get(json, "submission_seconds", &model->submission_seconds) &&
          Get(json, "copy_seconds", &model->copy_seconds) && Get(json, "cache_bytes", &model->cache_bytes) &&
          Get(json, "copy_bytes_per_second", &model->copy_bytes_per_second);
 }
@@ -113,12 +116,17 @@ Json ProbeJson(const graph::DeviceModel& model) {
     rates[kind] = {{"bytes_per_second", Rounded(rate.bytes_per_second)},
                    {"flops_per_second", Rounded(rate.flops_per_second)},
                    {"rows_per_second", Rounded(rate.rows_per_second)},
+                   {"activation_bytes_per_second", Rounded(rate.activation_bytes_per_second)},
+                   {"pairs_per_second", Rounded(rate.pairs_per_second)},
                    {"cached_bytes_per_second", Rounded(rate.cached_bytes_per_second)}};
   }
-  return {
-      {"op_seconds", Rounded(model.op_seconds)},     {"submission_seconds", Rounded(model.submission_seconds)},
-      {"copy_seconds", Rounded(model.copy_seconds)}, {"copy_bytes_per_second", Rounded(model.copy_bytes_per_second)},
-      {"cache_bytes", Rounded(model.cache_bytes)},   {"rates", std::move(rates)}};
+  return {{"op_seconds", Rounded(model.op_seconds)},
+          {"shared_op_seconds", Rounded(model.shared_op_seconds)},
+          {"submission_seconds", Rounded(model.submission_seconds)},
+          {"copy_seconds", Rounded(model.copy_seconds)},
+          {"copy_bytes_per_second", Rounded(model.copy_bytes_per_second)},
+          {"cache_bytes", Rounded(model.cache_bytes)},
+          {"rates", std::move(rates)}};
 }
 
 absl::StatusOr<Probed> ProbedModel(const hal::Device& device, ProbeUse use) {

@@ -70,7 +70,7 @@ NodeCost CostOf(const Graph& graph, const Node& node, const Sizes& sizes, int64_
   const ops::Cost op = node.op->cost(node.op->Complete(node.attrs), {dim, kv_len});
   const ValueId state_read = StateOf(graph, node);
   const double state_elem = StateElemBytes(graph, state_read);
-  NodeCost cost{.flops = op.flops, .state_bytes = op.state_bytes * state_elem};
+  NodeCost cost{.flops = op.flops, .state_bytes = op.state_bytes * state_elem, .pairs = op.pairs};
   if (state_read != kNoValue && !sizes.dims[state_read].empty()) {
     cost.state_rows = op.state_bytes / static_cast<double>(std::max<int64_t>(1, sizes.dims[state_read].back()));
   }
@@ -103,12 +103,14 @@ NodeCost& NodeCost::operator+=(const NodeCost& o) {
   state_bytes += o.state_bytes;
   activation_bytes += o.activation_bytes;
   state_rows += o.state_rows;
+  pairs += o.pairs;
   return *this;
 }
 
 absl::StatusOr<GraphCost> ComputeCost(const Graph& graph, const SymbolValues& symbols, int64_t kv_len) {
   CONCORD_ASSIGN_OR_RETURN(const Sizes sizes, ResolveAll(graph, symbols));
   GraphCost cost;
+  if (const auto tokens = symbols.find(ops::kNTokens); tokens != symbols.end()) cost.tokens = tokens->second;
   for (const Node& node : graph.nodes) cost.total += cost.nodes.emplace_back(CostOf(graph, node, sizes, kv_len));
   return cost;
 }

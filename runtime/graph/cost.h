@@ -14,6 +14,7 @@ struct NodeCost {
   double state_bytes = 0;       // states read for the tokens that are visible, and written for the new ones
   double activation_bytes = 0;  // other inputs and outputs
   double state_rows = 0;        // of the states read: a key or a value of one head is one
+  double pairs = 0;             // of a query and a key of one head that are multiplied
 
   double bytes() const { return weight_bytes + state_bytes + activation_bytes; }
   NodeCost& operator+=(const NodeCost& o);
@@ -22,6 +23,7 @@ struct NodeCost {
 struct GraphCost {
   std::vector<NodeCost> nodes;
   NodeCost total;
+  int64_t tokens = 1;  // of the step
 };
 
 // The cost for these sizes, when every token sees `kv_len` keys. Every symbol of the graph has a value.

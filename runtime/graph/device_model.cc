@@ -79,14 +79,18 @@ double DeviceModel::Seconds(const Graph& graph, const Node& node, absl::string_v
   const Rate& rate = RateOf(KindOf(*node.op), PackingOf(graph, node), arithmetic);
   const bool cached = step_bytes <= cache_bytes && rate.cached_bytes_per_second > 0;
   const double bytes_per_second = cached ? rate.cached_bytes_per_second : rate.bytes_per_second;
-  return op_seconds + std::max({At(cost.bytes(), bytes_per_second), At(cost.flops, rate.flops_per_second),
-                                At(cost.state_rows, rate.rows_per_second)});
+  const double products = At(cost.flops, rate.flops_per_second) +
+                          At(cost.activation_bytes, rate.activation_bytes_per_second) +
+                          At(cost.pairs, rate.pairs_per_second);
+  return op_seconds +
+         std::max({At(cost.bytes(), bytes_per_second), products, At(cost.state_rows, rate.rows_per_second)});
 }
 
 double DeviceModel::StepSeconds(const Graph& graph, const std::vector<std::string>& arithmetic,
                                 const GraphCost& cost) const {
   const double step_bytes = cost.total.weight_bytes + cost.total.state_bytes;
-  double seconds = submission_seconds;
+  const double sharing = cost.tokens > 1 ? std::max(0.0, shared_op_seconds - op_seconds) : 0;
+  double seconds = submission_seconds + sharing * static_cast<double>(graph.nodes.size());
   for (size_t n = 0; n < graph.nodes.size(); ++n) {
     seconds += Seconds(graph, graph.nodes[n], arithmetic[n], cost.nodes[n], step_bytes);
   }

@@ -12,12 +12,16 @@
 
 namespace concord::graph {
 
-// How fast a device is at one kind of work: it takes as long as its bytes or its arithmetic, whichever is longer.
+// How fast a device is at one kind of work: it takes as long as its bytes or its arithmetic, whichever is longer. With
+// its arithmetic goes what products have beside their operations: rows to be packed or quantised and results to be
+// stored, a maximum and an exponential for each key. Wide models hide that, narrow ones consist of it.
 struct Rate {
   double bytes_per_second = 0;  // 0: infinitely fast
   double flops_per_second = 0;
-  double rows_per_second = 0;          // of states: short rows take as long as somewhat longer ones
-  double cached_bytes_per_second = 0;  // while all that a step reads stays in the device's cache; 0: no faster then
+  double rows_per_second = 0;              // of states: short rows take as long as somewhat longer ones
+  double activation_bytes_per_second = 0;  // beside the arithmetic of a product with weights; 0: takes no time
+  double pairs_per_second = 0;             // of a query and a key, beside the arithmetic of attention; 0: take no time
+  double cached_bytes_per_second = 0;      // while all that a step reads stays in the device's cache; 0: no faster then
 
   bool operator==(const Rate&) const = default;
 };
@@ -32,6 +36,7 @@ struct DeviceModel {
   std::map<std::string, Rate> rates;
   double cache_bytes = 0;            // what a step may read so that the next finds it in the device's cache; 0: nothing
   double op_seconds = 0;             // of each op beside its work: launching, waking threads
+  double shared_op_seconds = 0;      // the same in steps of several tokens, whose ops threads share; 0: no more
   double submission_seconds = 0;     // of each program that runs: submitting it and waiting for it
   double copy_seconds = 0;           // of each copy between the device and the host beside its bytes
   double copy_bytes_per_second = 0;  // 0: buffers are host memory and nothing is copied

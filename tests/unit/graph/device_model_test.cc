@@ -44,6 +44,28 @@ TEST(DeviceModel, ExpertsGoAsFastAsOtherMatrices) {
   EXPECT_DOUBLE_EQ(model.StepSeconds(module.main, {"f32"}, cost), 1);
 }
 
+// Narrow matrices are read, packed and written for as long as they are multiplied; one token needs no help of others.
+TEST(DeviceModel, PromptsOfNarrowModelsAreNotAllArithmetic) {
+  Builder builder("g");
+  const ValueId x = builder.Input("x", {ops::Dim::Symbol(ops::kNTokens), ops::Dim(64)}, "f32");
+  const ValueId w = builder.Weight("w", {packing::Find("f32"), {64, 64}, ""}, {.tensor = "w"});
+  builder.Output("y", builder.Apply1("linear", {{"x", x}, {"w", w}}));
+  const Module module = *builder.Finish();
+  const auto seconds = [&](const DeviceModel& model, int64_t tokens) {
+    return model.StepSeconds(module.main, {"f32"}, *ComputeCost(module.main, {{ops::kNTokens, tokens}}, 0));
+  };
+  constexpr double kFlops = 2 * 64 * 64, kBytes = 4 * (64 + 64);  // a token
+  DeviceModel model;
+  model.op_seconds = 0.5;
+  model.rates["linear"] = {.flops_per_second = kFlops};
+  EXPECT_DOUBLE_EQ(seconds(model, 10), 0.5 + 10);
+  model.rates["linear"].activation_bytes_per_second = kBytes / 3;
+  EXPECT_DOUBLE_EQ(seconds(model, 10), 0.5 + 10 + 30);
+  model.shared_op_seconds = 2;
+  EXPECT_DOUBLE_EQ(seconds(model, 10), 2 + 10 + 30);
+  EXPECT_DOUBLE_EQ(seconds(model, 1), 0.5 + 1 + 3);
+}
+
 TEST(DeviceModel, ASmallModelStaysInTheCache) {
   Builder builder("g");
   const ValueId x = builder.Input("x", {ops::Dim(1), ops::Dim(64)}, "f32");
