@@ -7,6 +7,7 @@
 #include "ops/core/compare.h"
 #include "ops/core/numerics.h"
 #include "runtime/base/hash.h"
+#include "runtime/exec/capacities.h"
 #include "runtime/graph/placement.h"
 
 namespace concord::exec {
@@ -70,6 +71,20 @@ Pieces PiecesOf(const Graph& graph) {
   return pieces;
 }
 
+// A node and those before it that write the states which it reads.
+std::vector<int32_t> WithWriters(const Graph& graph, int32_t reader) {
+  std::vector<int32_t> nodes;
+  for (int32_t n = 0; n < reader; ++n) {
+    const auto& read = graph.nodes[reader].inputs;
+    const auto writes = [&](ValueId made) {
+      return graph.value(made).role == Role::kState && std::find(read.begin(), read.end(), made) != read.end();
+    };
+    if (std::any_of(graph.nodes[n].outputs.begin(), graph.nodes[n].outputs.end(), writes)) nodes.push_back(n);
+  }
+  nodes.push_back(reader);
+  return nodes;
+}
+
 // Values that the nodes make, states aside.
 std::vector<ValueId> MadeBy(const Graph& graph, const std::vector<int32_t>& nodes) {
   std::vector<ValueId> made;
@@ -89,6 +104,9 @@ absl::StatusOr<PartCanary> PartCanary::Create(const LoadedPart& part, const load
   // Odd numbers: nothing fits a tile. Keys of one sequence, and of the prompts, lie in two blocks.
   CONCORD_ASSIGN_OR_RETURN(canary.few_, MakeCanaryStep(part, n_vocab, {{5, 1}, {40, 1}, {0, 1}}, true));
   CONCORD_ASSIGN_OR_RETURN(canary.many_, MakeCanaryStep(part, n_vocab, {{0, 20}, {33, 1}, {3, 12}}, true));
+  const auto& groups = part.module.state_groups;
+  const int64_t block_tokens = groups.empty() ? kBlockTokens : groups[0].block_tokens;
+  CONCORD_ASSIGN_OR_RETURN(canary.long_, MakeCanaryStep(part, n_vocab, {{0, 4}, {0, block_tokens + 3}}, false));
   CONCORD_ASSIGN_OR_RETURN(canary.prompt_, MakeCanaryStep(part, n_vocab, {{0, 4}, {0, 3}}, false));
   return canary;
 }
@@ -98,6 +116,7 @@ std::vector<std::string> PartCanary::Run(bool first_is_enough, std::set<std::str
   proven_ = proven;
   const Nodes nodes = DistinctNodes(part_);
   RunOps(nodes.first);
+  RunStates();
   RunPrompt();
   RunOps(nodes.others);
   return sentences_;
@@ -113,13 +132,31 @@ void PartCanary::RunOps(const std::vector<int32_t>& nodes) {
   }
 }
 
+// Nobody else can give or read such states, so each op that reads one runs with those that write it. The prompt has all
+// its keys in one block; here they go on in another.
+void PartCanary::RunStates() {
+  const Graph& graph = part_.module.main;
+  std::set<std::string> seen;
+  for (int32_t reader = 0; reader < static_cast<int32_t>(graph.nodes.size()); ++reader) {
+    if (!HasOpaqueState(reader) || !graph.nodes[reader].op->outputs[0].alias_of.empty()) continue;
+    const std::string signature = SignatureOf(part_, reader);
+    if (!seen.insert(signature).second) continue;
+    const std::vector<int32_t> nodes = WithWriters(graph, reader);
+    ValueBytes made;
+    RunCase(absl::StrCat(part_.device->id(), " two blocks ", absl::Hex(Hash64(signature))),
+            [&] { return RunPieces(long_, nodes, "states of two blocks", &made); });
+  }
+}
+
 void PartCanary::RunPrompt() {
   const Pieces pieces = PiecesOf(part_.module.main);
   ValueBytes made;
   for (const auto& [nodes, what] : {std::pair(&pieces.block, "the first block"), {&pieces.head, "the output layers"}}) {
     if (nodes->empty()) continue;
     const std::string name = absl::StrCat(part_.device->id(), " ", what, " from node ", nodes->front());
-    RunCase(name, [&, nodes = nodes, what = what] { return RunPieces(*nodes, what, &made); });
+    RunCase(name, [&, nodes = nodes, what = what] {
+      return RunPieces(prompt_, *nodes, absl::StrCat(what, " on a prompt"), &made);
+    });
   }
 }
 
@@ -190,11 +227,12 @@ absl::StatusOr<ValueBytes> PartCanary::OnDevice(const Trial& trial, double work,
 }
 
 // Each op on what the device made before it, so that each is held to what it is allowed by itself.
-absl::Status PartCanary::RunPieces(const std::vector<int32_t>& nodes, const char* what, ValueBytes* made) {
+absl::Status PartCanary::RunPieces(const CanaryStep& step, const std::vector<int32_t>& nodes, const std::string& what,
+                                   ValueBytes* made) {
   double work = 0, reference = 0;
-  for (const int32_t n : nodes) work += prompt_.work[n], reference += 2 * ReferenceWork(n, prompt_);
+  for (const int32_t n : nodes) work += step.work[n], reference += 2 * ReferenceWork(n, step);
   if (!budget_.Affords(2 * work, reference)) return OutOfTime();
-  Trial whole = {.part = &part_, .graph = part_.module.main, .nodes = nodes, .symbols = prompt_.symbols};
+  Trial whole = {.part = &part_, .graph = part_.module.main, .nodes = nodes, .symbols = step.symbols};
   CONCORD_ASSIGN_OR_RETURN(const std::vector<graph::Use> use, graph::ClassifyValues(whole.graph, {.nodes = nodes}));
   for (ValueId id = 0; id < static_cast<ValueId>(use.size()); ++id) {
     if (use[id] != graph::Use::kInput || whole.graph.value(id).role != Role::kIntermediate) continue;
@@ -203,28 +241,28 @@ absl::Status PartCanary::RunPieces(const std::vector<int32_t>& nodes, const char
       if (whole.graph.value(before).type == whole.graph.value(id).type) whole.given[id] = bytes;
     }
   }
-  CONCORD_RETURN_IF_ERROR(FillInputs(prompt_, &whole));
+  CONCORD_RETURN_IF_ERROR(FillInputs(step, &whole));
   Trial opened = whole;
   for (const ValueId id : MadeBy(whole.graph, nodes)) opened.graph.outputs.push_back({absl::StrCat("made.", id), id});
   const double begin = budget_.spent();
-  CONCORD_ASSIGN_OR_RETURN(*made, OnDevice(opened, work, absl::StrCat(what, " on a prompt")));
+  CONCORD_ASSIGN_OR_RETURN(*made, OnDevice(opened, work, what));
   const double taken = budget_.spent() - begin;
   for (const int32_t n : nodes) {
     const absl::Status status =
-        budget_.OnReference(2 * ReferenceWork(n, prompt_), [&] { return CheckInPiece(opened, n, made); });
+        budget_.OnReference(2 * ReferenceWork(n, step), [&] { return CheckInPiece(step, opened, n, made); });
     if (absl::IsDataLoss(status)) {
       Found(part_.module.main.nodes[n].op->name,
-            absl::StrCat(kWrong, Where(n, prompt_), ", in ", what, " on a prompt: ", status.message()));
+            absl::StrCat(kWrong, Where(n, step), ", in ", what, ": ", status.message()));
       return absl::OkStatus();  // what follows was made of that
     }
     CONCORD_RETURN_IF_ERROR(status);
   }
   if (taken > budget_.seconds() - budget_.spent()) return OutOfTime();
-  return CompareWhole(whole, *made, what);
+  return CompareWhole(step, whole, *made, what);
 }
 
-absl::Status PartCanary::CheckInPiece(const Trial& opened, int32_t n, ValueBytes* made) {
-  NodeCheck check = {.most_rows = RowsFor(n, prompt_), .real_inputs = true};
+absl::Status PartCanary::CheckInPiece(const CanaryStep& step, const Trial& opened, int32_t n, ValueBytes* made) {
+  NodeCheck check = {.most_rows = RowsFor(n, step), .real_inputs = true};
   if (HasOpaqueState(n)) {
     const Node& node = opened.graph.nodes[n];
     if (!node.op->outputs[0].alias_of.empty()) return TakeStates(opened, source_, n, made);
@@ -237,15 +275,15 @@ absl::Status PartCanary::CheckInPiece(const Trial& opened, int32_t n, ValueBytes
 }
 
 // As it runs later, nothing being read but what others read: values share memory, the device may have merged ops.
-absl::Status PartCanary::CompareWhole(const Trial& whole, const ValueBytes& opened, const char* what) {
+absl::Status PartCanary::CompareWhole(const CanaryStep& step, const Trial& whole, const ValueBytes& opened,
+                                      const std::string& what) {
   double work = 0, tolerance = 0;
   for (const int32_t n : whole.nodes) {
-    work += prompt_.work[n], tolerance += ToleranceOf(whole, n);
+    work += step.work[n], tolerance += ToleranceOf(whole, n);
     // The last bit of an activation may take it to the next of 127 steps.
     if (part_.arithmetic[n] == "int8/32") tolerance = std::max(tolerance, 1.0 / 127);
   }
-  const std::string where = absl::StrCat(what, " on a prompt");
-  CONCORD_ASSIGN_OR_RETURN(const ValueBytes made, OnDevice(whole, work, where));
+  CONCORD_ASSIGN_OR_RETURN(const ValueBytes made, OnDevice(whole, work, what));
   for (const ValueId id : MadeBy(whole.graph, whole.nodes)) {
     if (made.count(id) == 0) continue;
     const ops::TensorType& type = whole.graph.value(id).type;
@@ -255,7 +293,7 @@ absl::Status PartCanary::CompareWhole(const Trial& whole, const ValueBytes& open
                                                 ops::TensorView(type.packing, dims, want.data()).Elements(), tolerance,
                                                 {}, [&](int64_t at) { return ops::IndexText(dims, at); });
     if (result.ok()) continue;
-    Found("", absl::StrCat(kWrong, where, ", against its ops one by one: ", result.n_wrong, " elements of value ", id,
+    Found("", absl::StrCat(kWrong, what, ", against its ops one by one: ", result.n_wrong, " elements of value ", id,
                            " are wrong; the first:", result.first));
     return absl::OkStatus();
   }

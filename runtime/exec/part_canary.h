@@ -14,6 +14,7 @@ namespace concord::exec {
 // What a part of a model gives on its device, held against the float64 reference (DESIGN D8):
 // - each op of the part with its own weights, in the arithmetic that it was compiled for, for a few tokens that are
 //   decoded and for a prompt, each kind of op first, then all shapes and packings;
+// - of a device with a layout of its own, what it keeps of keys and values and reads again, over two blocks;
 // - the first block and the output layers as programs, on a fixed prompt: op by op, every op being given what the
 //   device made before it, and once more as they run later, with memory that values share.
 class PartCanary {
@@ -34,14 +35,17 @@ class PartCanary {
       : part_(part), source_(source), all_(all), budget_(*budget) {}
 
   void RunOps(const std::vector<int32_t>& nodes);
+  void RunStates();
   void RunPrompt();
   void RunCase(const std::string& name, const std::function<absl::Status()>& run);
 
   // DeadlineExceeded: there is no time for it. ResourceExhausted: no memory. Unimplemented: the device declines it.
   absl::Status RunOp(int32_t node, const CanaryStep& step);
-  absl::Status RunPieces(const std::vector<int32_t>& nodes, const char* what, ValueBytes* made);
-  absl::Status CheckInPiece(const Trial& opened, int32_t node, ValueBytes* made);
-  absl::Status CompareWhole(const Trial& whole, const ValueBytes& opened, const char* what);
+  absl::Status RunPieces(const CanaryStep& step, const std::vector<int32_t>& nodes, const std::string& what,
+                         ValueBytes* made);
+  absl::Status CheckInPiece(const CanaryStep& step, const Trial& opened, int32_t node, ValueBytes* made);
+  absl::Status CompareWhole(const CanaryStep& step, const Trial& whole, const ValueBytes& opened,
+                            const std::string& what);
   absl::StatusOr<ValueBytes> OnDevice(const Trial& trial, double work, const std::string& where);
 
   int64_t RowsFor(int32_t node, const CanaryStep& step) const;
@@ -55,6 +59,7 @@ class PartCanary {
   const bool all_;
   CanaryBudget& budget_;
   CanaryStep few_, many_, prompt_;
+  CanaryStep long_;  // a sequence that begins a second block
   bool first_is_enough_ = true;
   std::set<std::string>* proven_ = nullptr;
   std::vector<std::string> wrong_ops_, sentences_;

@@ -184,6 +184,10 @@ INSTANTIATE_TEST_SUITE_P(
                    {"state/runs/f16/2x32x64", "ops/kv_append/f32/f32/odd"},
                    {"state/round_trip/f16/2x32x64", "models/llama/f32_kv_f32"},
                    "the state behind imported blocks: byte 0"},
+        StateFault{"state_fault=border",
+                   {"models/llama/f32_kv_f32", "ops/attention/f32/f32/mixed", "handover/decode/f32"},
+                   {"state/round_trip/f16/2x32x64", "ops/attention/f32/f32/first_token", "ops/kv_append/f32/f32/odd"},
+                   "prefill, sequence 2 of 3, 40 tokens: logit "},
         StateFault{
             "corrupt_import=1", {"state/order"}, {"state/runs/f32/2x32x64"}, "an import, then an export: byte "}),
     [](const auto& info) { return absl::StrCat("Fault", info.index); });

@@ -74,7 +74,8 @@ std::string ReadLayout(absl::string_view value, DeviceConfig* to) {
 
 std::string ReadStateFault(absl::string_view value, DeviceConfig* to) {
   to->state_fault = std::string(value);
-  return value == "plain" || value == "swap" || value == "spill" ? "" : "plain, swap or spill";
+  return value == "plain" || value == "swap" || value == "spill" || value == "border" ? ""
+                                                                                      : "plain, swap, spill or border";
 }
 
 // "rope,linear:q4_k,*:q6_k".

@@ -46,7 +46,7 @@ struct DeviceConfig {
   uint64_t lose_after = UINT64_MAX;     // submissions until the device is lost
   bool state_moves = true;              // exports and imports state of its own layout
   uint64_t corrupt_import = 0;          // the how manieth import comes out wrong; 0: none
-  std::string state_fault;              // what is wrong with every move of state: README.md; "": nothing
+  std::string state_fault;              // what is wrong with state: README.md; "": nothing
 
   bool own_layout() const { return kv_layout != "kv.paged/1"; }
   double FlopsIn(std::string_view arithmetic) const;

@@ -8,15 +8,16 @@
 namespace concord::sim {
 namespace {
 
-// Rows of each block of [n_blocks, a, b, d] to [n_blocks, b, a, d], in place.
-void SwapWithinBlocks(const ops::TensorView& state, int64_t a, int64_t b) {
+// Rows of block `n` of [n_blocks, a, b, d] to [n_blocks, b, a, d], in place.
+void SwapWithinBlock(const ops::TensorView& state, int64_t n, int64_t a, int64_t b) {
   const auto row = static_cast<size_t>(state.row_bytes());
   std::vector<char> block(static_cast<size_t>(a * b) * row);
-  for (int64_t n = 0; n < state.dim(0); ++n) {
-    char* const there = static_cast<char*>(state.data()) + static_cast<size_t>(n) * block.size();
-    std::memcpy(block.data(), there, block.size());
-    TransposeRows(block.data(), static_cast<size_t>(a), static_cast<size_t>(b), row, there);
-  }
+  char* const there = static_cast<char*>(state.data()) + static_cast<size_t>(n) * block.size();
+  std::memcpy(block.data(), there, block.size());
+  TransposeRows(block.data(), static_cast<size_t>(a), static_cast<size_t>(b), row, there);
+}
+void SwapWithinBlocks(const ops::TensorView& state, int64_t a, int64_t b) {
+  for (int64_t n = 0; n < state.dim(0); ++n) SwapWithinBlock(state, n, a, b);
 }
 
 // What differs from the reference: state that lies in another order, outputs that are scaled.
@@ -24,8 +25,12 @@ class Deviation final : public reference::OpObserver {
  public:
   explicit Deviation(const DeviceConfig* config) : config_(*config) {}
 
-  void Before(const ops::RefArgs& args) override { Swap(args, /*to_paged=*/true); }
+  void Before(const ops::RefArgs& args) override {
+    Swap(args, /*to_paged=*/true);
+    SwapLaterBlocks(args, /*to_paged=*/false);
+  }
   void After(const ops::RefArgs& args) override {
+    SwapLaterBlocks(args, /*to_paged=*/true);
     Swap(args, /*to_paged=*/false);
     const auto found = config_.scale.find(args.op().name);
     if (found == config_.scale.end()) return;
@@ -42,6 +47,21 @@ class Deviation final : public reference::OpObserver {
       const ops::TensorView& state = args[slot.name];
       const int64_t heads = state.dim(1), tokens = state.dim(2);
       to_paged ? SwapWithinBlocks(state, tokens, heads) : SwapWithinBlocks(state, heads, tokens);
+    }
+  }
+
+  // The fault `border`: what is not the first block of a sequence is left as it lies.
+  void SwapLaterBlocks(const ops::RefArgs& args, bool to_paged) const {
+    if (config_.state_fault != "border" || args.op().name != "attention") return;
+    const ops::TensorView& table = args["block_table"];
+    for (const char* slot : {"k_cache", "v_cache"}) {
+      const ops::TensorView& state = args[slot];
+      const int64_t heads = state.dim(1), tokens = state.dim(2);
+      for (int64_t i = 0; i < table.elems(); ++i) {
+        if (i % table.dim(1) == 0 || table.Int(i) < 0) continue;
+        to_paged ? SwapWithinBlock(state, table.Int(i), tokens, heads)
+                 : SwapWithinBlock(state, table.Int(i), heads, tokens);
+      }
     }
   }
 

@@ -98,6 +98,34 @@ TEST(SimModel, ExpertsThatADeviceRefusesRunElsewhere) {
   EXPECT_EQ(got, Greedy({"cpu"}, "", golden));
 }
 
+// What a device with a layout of its own keeps is read by nobody else; that it finds it again past the end of a block
+// is proven all the same.
+TEST(SimModel, ALayoutThatFailsInTheSecondBlockIsCaught) {
+  const char* set = std::getenv("CONCORD_CACHE_DIR");
+  const std::string before = set == nullptr ? "" : set;
+  ::setenv("CONCORD_CACHE_DIR", "", 1);  // what was proven of a device of this name is not remembered
+  for (const char* kv_type : {"f32", "f16", "q8_0"}) {
+    const auto load = [&](const char* fault) {
+      ::setenv("CONCORD_SIM", absl::StrCat("kv_layout=kv.token_major/1", fault).c_str(), 1);
+      const absl::Status status = Model::Load("synthetic:tiny:q8_0", {.devices = {"sim:0"},
+                                                                      .plugins = {CONCORD_SIM_PLUGIN},
+                                                                      .kv_type = kv_type,
+                                                                      .context_tokens = 128,
+                                                                      .canary = "full"})
+                                      .status();
+      ::unsetenv("CONCORD_SIM");
+      return status;
+    };
+    const absl::Status caught = load("; state_fault=border");
+    EXPECT_TRUE(absl::IsUnavailable(caught)) << caught;
+    EXPECT_THAT(std::string(caught.message()),
+                testing::HasSubstr("sim:0 computes wrongly: attention of layers.0 in f32 with 39 tokens, in states of "
+                                   "two blocks: y: "));
+    EXPECT_EQ(load(""), absl::OkStatus()) << kv_type;
+  }
+  set == nullptr ? ::unsetenv("CONCORD_CACHE_DIR") : ::setenv("CONCORD_CACHE_DIR", before.c_str(), 1);
+}
+
 // An op that a device refuses runs elsewhere: the log says so once, the plan too, and the time is counted.
 TEST(SimModel, WhatIsRefusedRunsElsewhereAndIsCounted) {
   ::setenv("CONCORD_SIM", "clock=virtual; refuse=rope", 1);
