@@ -220,7 +220,7 @@ std::vector<Case> StateCases() {
                              StatusCase("state/refusals", Refusals)};
   const auto add = [&cases](const char* name, absl::Status (*run)(Context&, const KvBlockShape&),
                             const KvBlockShape& shape) {
-    cases.push_back({absl::StrCat("state/", name, "/", shape.packing->name, "/", shape.n_kv_heads, "x",
+    cases.push_back({absl::StrCat("state/", name, "_", shape.packing->name, "_", shape.n_kv_heads, "x",
                                   shape.block_tokens, "x", shape.d_head),
                      [run, shape](Context& context) { return ToResult(run(context, shape)); }});
   };
