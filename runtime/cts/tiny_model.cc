@@ -47,6 +47,16 @@ absl::Span<const loader::SyntheticShape> TinyShapes() { return kShapes; }
 // device is rounded to f16, which is less.
 double TinyTolerance(const TinyVariant& variant) { return 1e-4 + ops::StoreTolerance(*packing::Find(variant.kv)); }
 
+Case TinyCase(std::string name, const TinyVariant& variant, std::function<absl::Status(Context&, CaseResult*)> run) {
+  return {std::move(name), [&variant, run = std::move(run)](Context& context) {
+            CaseResult numbers;
+            CaseResult result = ToResult(run(context, &numbers));
+            result.error = numbers.error;
+            result.tolerance = TinyTolerance(variant);
+            return result;
+          }};
+}
+
 absl::StatusOr<std::unique_ptr<TinyModel>> TinyModel::Create(const loader::SyntheticShape& shape,
                                                              const TinyVariant& variant,
                                                              std::shared_ptr<hal::Device> device) {

@@ -1,11 +1,14 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "runtime/cts/case.h"
 #include "runtime/cts/case_result.h"
+#include "runtime/cts/context.h"
 #include "runtime/exec/loaded_model.h"
 #include "runtime/exec/step_runner.h"
 #include "runtime/loader/synthetic.h"
@@ -23,6 +26,9 @@ absl::Span<const loader::SyntheticShape> TinyShapes();
 
 // Of the largest logit: how far two right devices may be apart.
 double TinyTolerance(const TinyVariant& variant);
+
+// A case that compares logits: `run` raises the error of the result that it is given. `variant` outlives the case.
+Case TinyCase(std::string name, const TinyVariant& variant, std::function<absl::Status(Context&, CaseResult*)> run);
 
 struct TinySequence {
   std::vector<int32_t> tokens;

@@ -4,8 +4,8 @@
 
 namespace concord::kernels {
 
-// What one thread of this machine can do, measured once before the first benchmark: speeds are shown as a share of it
-// too. Zeros where it could not be measured.
+// What one thread of this machine can do, measured once, when first asked for: speeds are shown as a share of it too.
+// Zeros where it could not be measured.
 inline const MachineLimits& OneThreadLimits() {
   static const MachineLimits limits = [] {
     absl::StatusOr<MachineLimits> measured = ProbeMachine(/*threads=*/1, /*pin=*/false);

@@ -8,7 +8,7 @@ namespace concord::kernels::CONCORD_ISA_NAMESPACE {
 
 // Rows at a time, and vectors of V. AVX-512: 4 rows * 4 registers of sums, 4 of V, 8 of K that is being transposed.
 // NEON and AVX2: 4 rows * 1 vector, which is 16 registers of 32 and 8 of 16.
-constexpr int kFewTile = kWide || kNeon || kHalves ? 4 : 2;
+constexpr int kFewTile = kWide || kInParts ? 4 : 2;
 constexpr int kFewVecs = kWide ? 4 : 1;
 // Up to so many it is faster to decode for every few again than to go through scratch.
 constexpr int64_t kFewRows = kWide ? 16 : kFewTile;
@@ -18,49 +18,24 @@ static void StoredScores(const ChunkRows& keys, const ChunkRows& next, const KvC
                          VecF (*s)[kKeyVecs]) {
   const int64_t bytes = KvRowBytes(cache.type, cache.d);
   for (int64_t v = 0; v < kKeyVecs; ++v) {
-    for (int64_t l = 0; l < kLanes; ++l) PrefetchKv(next.at[v * kLanes + l], bytes);
     VecF acc[kRows] = {};
-    KeyLoader<Kv>::Load16(
-        keys.at + v * kLanes, cache.d, [&](int64_t i, VecF k) __attribute__((always_inline)) {
+    Load16Keys<Kv>(
+        keys, next, bytes, cache.d, v * kLanes, [&](int64_t i, VecF k) __attribute__((always_inline)) {
           CONCORD_UNROLL for (int r = 0; r < kRows; ++r) acc[r] = MulAdd(Set(rows[r].q[i]), k, acc[r]);
         });
     CONCORD_UNROLL for (int r = 0; r < kRows; ++r) s[r][v] = acc[r];
   }
 }
 
-// sums = sums * factor + p V for columns [col, col + kVecs * 16). Asks for `bytes` of the next rows.
-template <typename Kv, int kRows, int kVecs>
-CONCORD_INLINE void AddStored(const ChunkRows& values, const ChunkRows& next, int64_t bytes, AttentionRow* rows,
-                              const float (*p)[kKvChunk], const float* factor, int64_t col, int64_t lanes,
-                              int64_t n_keys) {
-  VecF acc[kRows][kVecs];
-  CONCORD_UNROLL for (int r = 0; r < kRows; ++r) {
-    CONCORD_UNROLL for (int v = 0; v < kVecs; ++v) acc[r][v] = Load(rows[r].sums + col + v * kLanes) * Set(factor[r]);
-  }
-  for (int64_t j = 0; j < n_keys; ++j) {
-    PrefetchKv(next.at[j], bytes);
-    VecF value[kVecs];
-    CONCORD_UNROLL for (int v = 0; v < kVecs; ++v) value[v] = Kv::At(values.at[j], col + v * kLanes, lanes);
-    CONCORD_UNROLL for (int r = 0; r < kRows; ++r) {
-      const VecF weight = Set(p[r][j]);
-      CONCORD_UNROLL for (int v = 0; v < kVecs; ++v) acc[r][v] = MulAdd(weight, value[v], acc[r][v]);
-    }
-  }
-  CONCORD_UNROLL for (int r = 0; r < kRows; ++r) {
-    CONCORD_UNROLL for (int v = 0; v < kVecs; ++v) Store(rows[r].sums + col + v * kLanes, acc[r][v]);
-  }
-}
-
 template <typename Kv, int kRows>
 static void AddStoredValues(const ChunkRows& values, const ChunkRows& next, const KvCache& cache, AttentionRow* rows,
                             const float (*p)[kKvChunk], const float* factor, int64_t n_keys) {
-  int64_t i = 0, bytes = KvRowBytes(cache.type, cache.d);
-  for (; i + kFewVecs * kLanes <= cache.d; i += kFewVecs * kLanes, bytes = 0) {
-    AddStored<Kv, kRows, kFewVecs>(values, next, bytes, rows, p, factor, i, kLanes, n_keys);
-  }
-  for (; i < cache.d; i += kLanes, bytes = 0) {
-    AddStored<Kv, kRows, 1>(values, next, bytes, rows, p, factor, i, Min(kLanes, cache.d - i), n_keys);
-  }
+  const int64_t bytes = KvRowBytes(cache.type, cache.d);
+  AddValues<kRows, kFewVecs>(
+      rows, p, factor, cache.d, n_keys, [&](int64_t j, int64_t col, int64_t lanes) __attribute__((always_inline)) {
+        if (col == 0) PrefetchKv(next.at[j], bytes);
+        return Kv::At(values.at[j], col, lanes);
+      });
 }
 
 template <int kRows>

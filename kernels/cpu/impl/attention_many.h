@@ -9,8 +9,8 @@ namespace concord::kernels::CONCORD_ISA_NAMESPACE {
 // Rows at a time, and vectors of K or V at a time. AVX-512: 6 rows * 4 registers of sums, 4 of K or V. NEON, with 4
 // registers a vector: 3 rows * 2 vectors of sums make 24; K or V, read a register at a time, and the weights take 4.
 // AVX2, with 2: 12 of 16.
-constexpr int kRowTile = kWide ? 6 : kNeon || kHalves ? 3 : 2;
-constexpr int kVecTile = kNeon || kHalves ? 2 : 4;
+constexpr int kRowTile = kWide ? 6 : kInParts ? 3 : 2;
+constexpr int kVecTile = kInParts ? 2 : 4;
 
 // Scores of keys [first * kLanes, (first + kVecTile) * kLanes) of the chunk.
 template <int kRows>
@@ -29,27 +29,6 @@ CONCORD_INLINE void Scores(const AttentionRow* rows, const float* keys, int64_t 
   }
 }
 
-// sums = sums * factor + p V, kVecTile * 16 values of d_v at a time (fewer at the end).
-template <int kRows, int kVecs>
-CONCORD_INLINE void AddValues(AttentionRow* rows, const float (*p)[kKvChunk], const float* factor, const float* values,
-                              int64_t d_v, int64_t n_keys) {
-  VecF acc[kRows][kVecs];
-  CONCORD_UNROLL for (int r = 0; r < kRows; ++r) {
-    CONCORD_UNROLL for (int v = 0; v < kVecs; ++v) acc[r][v] = Load(rows[r].sums + v * kLanes) * Set(factor[r]);
-  }
-  for (int64_t j = 0; j < n_keys; ++j) {
-    VecF value[kVecs];
-    CONCORD_UNROLL for (int v = 0; v < kVecs; ++v) value[v] = Load(values + j * d_v + v * kLanes);
-    CONCORD_UNROLL for (int r = 0; r < kRows; ++r) {
-      const VecF weight = Set(p[r][j]);
-      CONCORD_UNROLL for (int v = 0; v < kVecs; ++v) acc[r][v] = MulAdd(weight, value[v], acc[r][v]);
-    }
-  }
-  CONCORD_UNROLL for (int r = 0; r < kRows; ++r) {
-    CONCORD_UNROLL for (int v = 0; v < kVecs; ++v) Store(rows[r].sums + v * kLanes, acc[r][v]);
-  }
-}
-
 template <int kRows>
 static void RowsByChunk(const AttentionTile& tile, const AttentionScratch& scratch, AttentionRow* rows, int64_t base,
                         int64_t n_keys) {
@@ -58,17 +37,12 @@ static void RowsByChunk(const AttentionTile& tile, const AttentionScratch& scrat
   float factor[kRows];
   for (int64_t v = 0; v < kKeyVecs; v += kVecTile) Scores<kRows>(rows, scratch.keys, tile.k.d, v, s);
   for (int r = 0; r < kRows; ++r) factor[r] = Weights(tile, rows + r, base, s[r], p[r]);
-  AttentionRow shifted[kRows];
-  for (int r = 0; r < kRows; ++r) shifted[r] = rows[r];
-  int64_t i = 0;
-  for (; i + kVecTile * kLanes <= scratch.d_v; i += kVecTile * kLanes) {
-    AddValues<kRows, kVecTile>(shifted, p, factor, scratch.values + i, scratch.d_v, n_keys);
-    for (int r = 0; r < kRows; ++r) shifted[r].sums += kVecTile * kLanes;
-  }
-  for (; i < scratch.d_v; i += kLanes) {
-    AddValues<kRows, 1>(shifted, p, factor, scratch.values + i, scratch.d_v, n_keys);
-    for (int r = 0; r < kRows; ++r) shifted[r].sums += kLanes;
-  }
+  const float* values = scratch.values;
+  const int64_t d_v = scratch.d_v;
+  AddValues<kRows, kVecTile>(
+      rows, p, factor, d_v, n_keys, [=](int64_t j, int64_t col, int64_t) __attribute__((always_inline)) {
+        return Load(values + j * d_v + col);
+      });
 }
 
 template <int kRows = kRowTile>
@@ -84,9 +58,9 @@ CONCORD_INLINE void RowsUpTo(int64_t n, const AttentionTile& tile, const Attenti
 template <typename Kv>
 static void LoadKeys(const ChunkRows& rows, const ChunkRows& next, int64_t bytes, int64_t d, float* keys) {
   for (int64_t j = 0; j < kKvChunk; j += kLanes) {
-    for (int64_t l = 0; l < kLanes; ++l) PrefetchKv(next.at[j + l], bytes);
-    KeyLoader<Kv>::Load16(
-        rows.at + j, d, [=](int64_t i, VecF k) __attribute__((always_inline)) { Store(keys + i * kKvChunk + j, k); });
+    Load16Keys<Kv>(
+        rows, next, bytes, d,
+        j, [=](int64_t i, VecF k) __attribute__((always_inline)) { Store(keys + i * kKvChunk + j, k); });
   }
 }
 

@@ -57,6 +57,39 @@ CONCORD_INLINE float Weights(const AttentionTile& tile, AttentionRow* row, int64
   return factor;
 }
 
+// sums = sums * factor + p V for kVecs * 16 columns from col on, of which `lanes` of each 16 are there. V is at(key,
+// col, lanes).
+template <int kRows, int kVecs, typename At>
+CONCORD_INLINE void AddColumns(AttentionRow* rows, const float (*p)[kKvChunk], const float* factor, int64_t col,
+                               int64_t lanes, int64_t n_keys, At at) {
+  VecF acc[kRows][kVecs];
+  CONCORD_UNROLL for (int r = 0; r < kRows; ++r) {
+    CONCORD_UNROLL for (int v = 0; v < kVecs; ++v) acc[r][v] = Load(rows[r].sums + col + v * kLanes) * Set(factor[r]);
+  }
+  for (int64_t j = 0; j < n_keys; ++j) {
+    VecF value[kVecs];
+    CONCORD_UNROLL for (int v = 0; v < kVecs; ++v) value[v] = at(j, col + v * kLanes, lanes);
+    CONCORD_UNROLL for (int r = 0; r < kRows; ++r) {
+      const VecF weight = Set(p[r][j]);
+      CONCORD_UNROLL for (int v = 0; v < kVecs; ++v) acc[r][v] = MulAdd(weight, value[v], acc[r][v]);
+    }
+  }
+  CONCORD_UNROLL for (int r = 0; r < kRows; ++r) {
+    CONCORD_UNROLL for (int v = 0; v < kVecs; ++v) Store(rows[r].sums + col + v * kLanes, acc[r][v]);
+  }
+}
+
+// The same for all d columns, kVecs * 16 at a time (fewer at the end).
+template <int kRows, int kVecs, typename At>
+CONCORD_INLINE void AddValues(AttentionRow* rows, const float (*p)[kKvChunk], const float* factor, int64_t d,
+                              int64_t n_keys, At at) {
+  int64_t i = 0;
+  for (; i + kVecs * kLanes <= d; i += kVecs * kLanes) {
+    AddColumns<kRows, kVecs>(rows, p, factor, i, kLanes, n_keys, at);
+  }
+  for (; i < d; i += kLanes) AddColumns<kRows, 1>(rows, p, factor, i, Min(kLanes, d - i), n_keys, at);
+}
+
 CONCORD_INLINE int64_t MakeRows(const AttentionTile& tile, AttentionScratch* scratch) {
   const int64_t group = tile.n_heads / tile.k.n_kv_heads;
   scratch->d_v = (tile.v.d + 15) / 16 * 16;

@@ -10,7 +10,7 @@ namespace concord::kernels::CONCORD_ISA_NAMESPACE {
 
 // Rows of W by rows of x that registers hold sums of. AVX-512: 24 registers, and 10 loads for 24 products. NEON, with 4
 // registers a sum: 3 by 2 make 24 as well. AVX2, with 2: 3 by 2 make 12 of 16.
-constexpr int64_t kWeightRows = kNeon || kHalves ? 3 : 4;
+constexpr int64_t kWeightRows = kInParts ? 3 : 4;
 constexpr int64_t kXRows = kWide ? 6 : 2;
 // The block of W, 256 KiB, stays in L2, and the 24 KiB of a few rows of x in L1 while the block passes. Long chunks
 // matter most, since sums come and go between them: of the 226 GFLOPS a core that Zen 4 has in bf16, 16 rows by 1 KiB

@@ -89,6 +89,14 @@ struct KeyLoader<KvQ8> {
   }
 };
 
+// Keys j..j+15 of a chunk; asks for those of the next, of `bytes` each.
+template <typename Kv, typename Put>
+CONCORD_INLINE void Load16Keys(const ChunkRows& rows, const ChunkRows& next, int64_t bytes, int64_t d, int64_t j,
+                               Put put) {
+  for (int64_t l = 0; l < kLanes; ++l) PrefetchKv(next.at[j + l], bytes);
+  KeyLoader<Kv>::Load16(rows.at + j, d, put);
+}
+
 struct KvChunkRows {
   ChunkRows keys, values;
 };

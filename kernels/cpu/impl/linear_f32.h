@@ -6,7 +6,7 @@
 namespace concord::kernels::CONCORD_ISA_NAMESPACE {
 
 // One row of x meets more rows of W than several do.
-constexpr int64_t kSingleXWeightRows = kNeon || kHalves ? 6 : 8;
+constexpr int64_t kSingleXWeightRows = kInParts ? 6 : 8;
 constexpr int64_t kManyXRows = 6;  // from here on W is brought into blocks, decoded
 
 struct WeightsF32 {

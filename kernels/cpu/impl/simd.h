@@ -61,6 +61,7 @@ constexpr bool kHalves = true;
 #else
 constexpr bool kHalves = false;
 #endif
+constexpr bool kInParts = kNeon || kHalves;  // a vector is several registers
 
 CONCORD_INLINE int64_t Min(int64_t a, int64_t b) { return a < b ? a : b; }
 CONCORD_INLINE int64_t Max(int64_t a, int64_t b) { return a > b ? a : b; }

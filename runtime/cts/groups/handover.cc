@@ -76,14 +76,10 @@ std::vector<Case> HandoverCases() {
   std::vector<Case> cases;
   for (const bool prefill_here : {true, false}) {
     for (const TinyVariant& variant : kVariants) {
-      cases.push_back({absl::StrCat("handover/", prefill_here ? "prefill" : "decode", "/", variant.kv),
-                       [prefill_here, &variant](Context& context) {
-                         CaseResult numbers;
-                         CaseResult result = ToResult(Run(context, prefill_here, variant, &numbers));
-                         result.error = numbers.error;
-                         result.tolerance = TinyTolerance(variant);
-                         return result;
-                       }});
+      cases.push_back(TinyCase(absl::StrCat("handover/", prefill_here ? "prefill" : "decode", "/", variant.kv), variant,
+                               [prefill_here, &variant](Context& context, CaseResult* result) {
+                                 return Run(context, prefill_here, variant, result);
+                               }));
     }
   }
   return cases;

@@ -42,14 +42,10 @@ std::vector<Case> ModelCases() {
   std::vector<Case> cases;
   for (const loader::SyntheticShape& shape : TinyShapes()) {
     for (const TinyVariant& variant : kVariants) {
-      cases.push_back({absl::StrCat("models/", shape.arch, "/", variant.weights, "_kv_", variant.kv),
-                       [&shape, &variant](Context& context) {
-                         CaseResult numbers;
-                         CaseResult result = ToResult(RunModelCase(context, shape, variant, &numbers));
-                         result.error = numbers.error;
-                         result.tolerance = TinyTolerance(variant);
-                         return result;
-                       }});
+      cases.push_back(TinyCase(absl::StrCat("models/", shape.arch, "/", variant.weights, "_kv_", variant.kv), variant,
+                               [&shape, &variant](Context& context, CaseResult* result) {
+                                 return RunModelCase(context, shape, variant, result);
+                               }));
     }
   }
   return cases;

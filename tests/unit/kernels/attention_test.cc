@@ -94,19 +94,23 @@ TEST_P(AttentionTest, ScoresFarApartStayFinite) {
 
 // A query gives the same bits alone, in any tile, and on top of blocks of a window that are gone.
 TEST_P(AttentionTest, BitsDoNotDependOnTheTile) {
-  for (int64_t window : {0, 40}) {
-    AttentionOptions o;
-    o.type = KvType::kF16;
-    o.group = 3;
-    o.length = 260;
-    o.window = window;
-    o.sinks = true;
-    const Sequence sequence(rng_, o, GetParam());
-    const std::vector<int32_t> positions = From(180, 70);
-    const std::vector<float> want = sequence.Run(GetParam(), positions, 1);
-    for (size_t at_once : {size_t{2}, size_t{7}, size_t{33}, size_t{70}}) {
-      const std::vector<float> out = sequence.Run(GetParam(), positions, at_once);
-      ASSERT_EQ(std::memcmp(out.data(), want.data(), want.size() * 4), 0) << at_once;
+  for (KvType type : {KvType::kF32, KvType::kF16, KvType::kBf16, KvType::kQ8_0}) {
+    for (int64_t window : {0, 40}) {
+      AttentionOptions o;
+      o.type = type;
+      o.group = 3;
+      o.d_v = 96;
+      o.length = 260;
+      o.window = window;
+      o.sinks = true;
+      const Sequence sequence(rng_, o, GetParam());
+      const std::vector<int32_t> positions = From(180, 70);
+      const std::vector<float> want = sequence.Run(GetParam(), positions, 1);
+      for (size_t at_once : {size_t{2}, size_t{7}, size_t{33}, size_t{70}}) {
+        const std::vector<float> out = sequence.Run(GetParam(), positions, at_once);
+        ASSERT_EQ(std::memcmp(out.data(), want.data(), want.size() * 4), 0)
+            << kKvPackings[static_cast<int>(type)] << ", " << at_once << " queries a tile";
+      }
     }
   }
 }
