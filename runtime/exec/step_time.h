@@ -26,8 +26,8 @@ struct StepPrediction {
 
 // How long a step of a compiled model takes, by the figures of its devices.
 // With one piece in flight its parts and copies follow each other. With P pieces over devices that work at the same
-// time it is a flow shop of equal jobs: the sum of all stages, and P - 1 times the busiest device (Pinedo, Scheduling,
-// 6.1: proportionate flow shops).
+// time it is a flow shop of nearly equal jobs: all stages of the last, and the busiest device for those before (Pinedo,
+// Scheduling, 6.1: proportionate flow shops).
 absl::StatusOr<StepPrediction> PredictStep(const Parts& parts, const std::vector<std::shared_ptr<hal::Device>>& devices,
                                            const std::vector<graph::DeviceModel>& models, const StepSizes& sizes);
 

@@ -39,11 +39,12 @@ ValueId QkvPart(ModelBuilder& m, const Params& p, ValueId h, int64_t part) {
                   {.transpose = !m.gguf(), .row_begin = part * p.d_model, .row_count = p.d_model});
 }
 
-ValueId Block(ModelBuilder& m, const Params& p, ValueId x, int group) {
+ValueId Block(ModelBuilder& m, const Params& p, ValueId x, int group, bool last) {
   const graph::WeightSource conv1d = {.transpose = !m.gguf()};
   ValueId h = m.LayerNorm(x, {"ln_1", "attn_norm"}, p.d_model, p.eps);
   const ValueId q = QkvPart(m, p, h, 0), k = QkvPart(m, p, h, 1), v = QkvPart(m, p, h, 2);
-  const ValueId y = m.g().AppendAndAttend(group, q, k, v, m.options().kv_packing.c_str(), {});
+  ValueId y = m.g().AppendAndAttend(group, q, k, v, m.options().kv_packing.c_str(), {});
+  if (last) x = m.OutputRows(x), y = m.OutputRows(y);
   x = m.Add(x, m.Linear(y, {"attn.c_proj", "attn_output"}, p.d_model, p.d_model, 0, conv1d));
   h = m.Linear(m.LayerNorm(x, {"ln_2", "ffn_norm"}, p.d_model, p.eps), {"mlp.c_fc", "ffn_up"}, p.d_model, p.d_ff, 0,
                conv1d);
@@ -62,10 +63,10 @@ absl::StatusOr<graph::Module> BuildGpt2(const loader::ModelSource& source, const
   ValueId x = m.Add(m.Embed(m.Tokens(), table), m.Embed(m.Positions(), positions));
   for (int64_t layer = 0; layer < p.n_layers && m.g().ok(); ++layer) {
     auto scope = m.Layer(layer, "h");
-    x = Block(m, p, x, group);
+    x = Block(m, p, x, group, layer + 1 == p.n_layers);
   }
   m.EndLayer();
-  x = m.LayerNorm(m.OutputRows(x), {"ln_f", "output_norm"}, p.d_model, p.eps);
+  x = m.LayerNorm(x, {"ln_f", "output_norm"}, p.d_model, p.eps);
   CONCORD_ASSIGN_OR_RETURN(const bool tied, source.config().BoolOr({"", "tie_word_embeddings"}, true));
   const bool own_head = m.Has(kHead) && (m.gguf() || !tied);
   m.g().Output("logits",

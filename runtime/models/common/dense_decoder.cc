@@ -68,8 +68,8 @@ absl::StatusOr<Params> ReadParams(const loader::Config& c, const DenseStyle& sty
 
 ValueId Attention(ModelBuilder& m, const Params& p, const DenseStyle& style, const Rotary& rope, ValueId h, int group,
                   int64_t layer) {
-  const int64_t q_width = p.n_heads * p.d_head, kv_width = p.n_kv_heads * p.d_head;
-  ValueId q = m.Linear(h, {"self_attn.q_proj", "attn_q"}, p.d_model, q_width, p.n_heads);
+  const int64_t kv_width = p.n_kv_heads * p.d_head;
+  ValueId q = m.Linear(h, {"self_attn.q_proj", "attn_q"}, p.d_model, p.n_heads * p.d_head, p.n_heads);
   ValueId k = m.Linear(h, {"self_attn.k_proj", "attn_k"}, p.d_model, kv_width, p.n_kv_heads);
   const ValueId v = m.Linear(h, {"self_attn.v_proj", "attn_v"}, p.d_model, kv_width, p.n_kv_heads);
   if (style.qk_norm) {
@@ -81,14 +81,15 @@ ValueId Attention(ModelBuilder& m, const Params& p, const DenseStyle& style, con
   k = m.Rope(k, rope.inv_freq, rope.attn_factor, kind);
   ops::Attrs attrs;
   if (p.window > 0 && layer >= p.first_window_layer) attrs.Set("window", p.window);
-  const ValueId y = m.g().AppendAndAttend(group, q, k, v, m.options().kv_packing.c_str(), attrs);
-  return m.Linear(y, {"self_attn.o_proj", "attn_output"}, q_width, p.d_model);
+  return m.g().AppendAndAttend(group, q, k, v, m.options().kv_packing.c_str(), attrs);
 }
 
 ValueId Block(ModelBuilder& m, const Params& p, const DenseStyle& style, const Rotary& rope, ValueId x, int group,
               int64_t layer) {
   ValueId h = m.RmsNorm(x, {"input_layernorm", "attn_norm"}, p.d_model, p.norm_eps);
-  x = m.Add(x, Attention(m, p, style, rope, h, group, layer));
+  ValueId y = Attention(m, p, style, rope, h, group, layer);
+  if (layer + 1 == p.n_layers) x = m.OutputRows(x), y = m.OutputRows(y);
+  x = m.Add(x, m.Linear(y, {"self_attn.o_proj", "attn_output"}, p.n_heads * p.d_head, p.d_model));
   h = m.RmsNorm(x, {"post_attention_layernorm", "ffn_norm"}, p.d_model, p.norm_eps);
   if (style.experts != nullptr && m.Has({"mlp.gate", "ffn_gate_inp"})) {
     return m.Add(x, m.Experts(h, p.d_model, *style.experts, style.routing));
@@ -118,7 +119,7 @@ absl::StatusOr<graph::Module> BuildDenseDecoder(const loader::ModelSource& sourc
     x = Block(m, p, style, rope, x, group, layer);
   }
   m.EndLayer();
-  x = m.RmsNorm(m.OutputRows(x), {"norm", "output_norm"}, p.d_model, p.norm_eps);
+  x = m.RmsNorm(x, {"norm", "output_norm"}, p.d_model, p.norm_eps);
   const bool tied = p.tied || !m.Has(kHead);
   m.g().Output("logits",
                tied ? m.g().Apply1("linear", {{"x", x}, {"w", table}}) : m.Linear(x, kHead, p.d_model, n_vocab));

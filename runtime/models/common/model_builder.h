@@ -80,7 +80,8 @@ class ModelBuilder {
   // sum over the experts e that `routing` (attributes of moe_route, k aside) picks for a token, of its weight times
   // down_e(silu(gate_e x) · up_e x), with the names that most families share. Logits and weights in f32.
   ValueId Experts(ValueId x, int64_t d, const ExpertSizes& sizes, ops::Attrs routing);
-  // Keeps the rows whose logits are wanted.
+  // Keeps the rows whose logits are wanted. Behind attention of the last layer: of the others nothing but keys and
+  // values is read, by any later step, so a prompt needs that layer's feed-forward for its last token alone.
   ValueId OutputRows(ValueId x);
 
   ValueId Tokens() { return g_.Input("tokens", {ops::Dim::Symbol(ops::kNTokens)}); }
