@@ -60,7 +60,7 @@ sdk::Status CpuPrepared::Build() {
   steps_ = std::move(builder.steps());
   floats_ = builder.TakeFloats();
   PlanScratch(builder);
-  runner_ = std::make_unique<StepRunner>(Order());
+  runner_ = std::make_unique<StepRunner>(Order(), host_->WorkerCount());
   op_events_.reserve(graph.n_ops());
   values_.resize(graph.n_values());
   frame_.bindings = &bindings_;

@@ -20,20 +20,20 @@ void Pause() {
 
 }  // namespace
 
-StepRunner::StepRunner(std::vector<Item> items)
-    : items_(std::move(items)), progress_(std::make_unique<Progress[]>(items_.size())) {}
+StepRunner::StepRunner(std::vector<Item> items, uint32_t workers)
+    : items_(std::move(items)),
+      progress_(std::make_unique<Progress[]>(items_.size())),
+      lanes_(std::clamp<uint32_t>(workers, 1, kMostLanes)),
+      lane_(std::make_unique<Lane[]>(items_.size() * lanes_)) {}
 
 void StepRunner::Run(const sdk::Host& host, const Frame& frame, bool timed) {
   frame_ = &frame;
   clock_ = timed ? &host : nullptr;
   uint32_t widest = 1;
   for (size_t i = 0; i < items_.size(); ++i) {
-    Progress& progress = progress_[i];
-    progress.tiles = static_cast<uint32_t>(items_[i].step->Tiles(frame));
-    progress.next.store(0, std::memory_order_relaxed);
-    progress.done.store(0, std::memory_order_relaxed);
-    progress.times = {};
-    widest = std::max(widest, progress.tiles);
+    const auto tiles = static_cast<uint32_t>(items_[i].step->Tiles(frame));
+    Reset(i, tiles);
+    widest = std::max(widest, tiles);
   }
   // Publishing the run orders the stores above before any helper's loads. A run of single tiles wakes nobody.
   if (widest == 1) {
@@ -43,6 +43,30 @@ void StepRunner::Run(const sdk::Host& host, const Frame& frame, bool timed) {
   }
 }
 
+void StepRunner::Reset(size_t item, uint32_t tiles) {
+  Progress& progress = progress_[item];
+  progress.tiles = tiles;
+  progress.done.store(0, std::memory_order_relaxed);
+  progress.begun.store(false, std::memory_order_relaxed);
+  progress.times = {};
+  for (uint32_t l = 0; l < lanes_; ++l) {
+    const auto border = [&](uint64_t at) { return static_cast<uint32_t>(at * tiles / lanes_); };
+    lane_[item * lanes_ + l].next.store(border(l), std::memory_order_relaxed);
+    lane_[item * lanes_ + l].end = border(l + 1);
+  }
+}
+
+uint32_t StepRunner::Claim(size_t item, uint32_t worker) {
+  for (uint32_t l = 0; l < lanes_; ++l) {
+    Lane& lane = lane_[item * lanes_ + (worker + l) % lanes_];
+    // The load first, because a failed claim would still take the cache line from those who work.
+    if (lane.next.load(std::memory_order_relaxed) >= lane.end) continue;
+    const uint32_t tile = lane.next.fetch_add(1, std::memory_order_relaxed);
+    if (tile < lane.end) return tile;
+  }
+  return kNoTile;
+}
+
 void StepRunner::Work(void* self, uint32_t worker, int32_t) { static_cast<StepRunner*>(self)->Walk(worker); }
 
 void StepRunner::Walk(uint32_t worker) {
@@ -50,11 +74,10 @@ void StepRunner::Walk(uint32_t worker) {
     for (uint32_t before : items_[i].waits) WaitFor(progress_[before]);
     Progress& progress = progress_[i];
     uint32_t ran = 0;
-    // The load first, because a failed claim would still take the cache line from those who work.
-    while (progress.next.load(std::memory_order_relaxed) < progress.tiles) {
-      const uint32_t tile = progress.next.fetch_add(1, std::memory_order_relaxed);
-      if (tile >= progress.tiles) break;
-      if (tile == 0 && clock_ != nullptr) progress.times.begin_ns = clock_->NowNs();
+    for (uint32_t tile; (tile = Claim(i, worker)) != kNoTile;) {
+      if (clock_ != nullptr && !progress.begun.exchange(true, std::memory_order_relaxed)) {
+        progress.times.begin_ns = clock_->NowNs();
+      }
       items_[i].step->Run(*frame_, tile, worker);
       ++ran;
     }

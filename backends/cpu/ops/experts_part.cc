@@ -16,8 +16,7 @@ ExpertTiles::Cut ExpertTiles::Of(const LinearPart& part, int64_t n_tokens) const
   const int64_t rows = CeilDiv(cut.n_pairs, std::max<int64_t>(1, std::min(n_experts_, cut.n_pairs)));
   const int64_t unit = std::max<int64_t>(1, part.kernel->row_tile);
   if (rows <= LinearTiling::kFewRows) {
-    // Bound by memory: whole matrices, cut only where there are too few of them for the workers.
-    cut.n_tile = std::max(LinearTiling::kShortestRun, CeilDiv(pieces * part.n_out, 2 * part.workers));
+    cut.n_tile = LinearTiling::StreamTile(part);
   } else {
     cut.n_tile =
         LinearTiling::kLeastTileProducts / std::max<int64_t>(1, part.k * std::min(rows, ExpertRows::kMostRows));

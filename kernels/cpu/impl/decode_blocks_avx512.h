@@ -96,10 +96,9 @@ CONCORD_INLINE void PutCodes(FormatQ5_1, const uint8_t* const* rows, int64_t fir
   }
 }
 
-// The values of 16 codes, 128 higher, for each 16 bytes of a register.
-CONCORD_INLINE __m512i TableOf(const int8_t* values) {
-  return _mm512_xor_si512(_mm512_broadcast_i32x4(_mm_loadu_si128(reinterpret_cast<const __m128i*>(values))),
-                          Bytes512(0x80));
+// A table of 16 codes for each 16 bytes of a register.
+CONCORD_INLINE __m512i TableOf(const uint8_t* codes) {
+  return _mm512_broadcast_i32x4(_mm_loadu_si128(reinterpret_cast<const __m128i*>(codes)));
 }
 
 template <typename Sink>

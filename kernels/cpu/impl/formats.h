@@ -59,16 +59,17 @@ struct FormatQ5_1 : Format<32, 24, 32, -1, true> {
   }
 };
 
-// Tables of signed values stand 128 higher, as unsigned bytes.
-CONCORD_INLINE void UnpackTable32(const uint8_t* q, const int8_t* table, uint8_t* u) {
-  const Bytes16 higher = LoadBytes16(table) ^ 128, pairs = LoadBytes16(q);
-  StoreBytes16(u, LookUp(higher, pairs & 15));
-  StoreBytes16(u + 16, LookUp(higher, pairs >> 4));
+CONCORD_INLINE void UnpackTable32(const uint8_t* q, const uint8_t* table, uint8_t* u) {
+  const Bytes16 codes = LoadBytes16(table), pairs = LoadBytes16(q);
+  StoreBytes16(u, LookUp(codes, pairs & 15));
+  StoreBytes16(u + 16, LookUp(codes, pairs >> 4));
 }
 
-constexpr int8_t kNonLinear4[16] = {-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113};
-// Twice the values of FP4 (E2M1), so that they are whole.
-constexpr int8_t kFp4Twice[16] = {0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12};
+// -127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113: 128 higher.
+constexpr uint8_t kNonLinear4[16] = {1, 24, 45, 63, 79, 93, 106, 118, 129, 141, 153, 166, 181, 197, 217, 241};
+// Twice the values of FP4 (E2M1), so that they are whole, 0 to 12, then with the other sign: 16 higher, which keeps
+// sums of eight products within two bytes.
+constexpr uint8_t kFp4Twice[16] = {16, 17, 18, 19, 20, 22, 24, 28, 16, 15, 14, 13, 12, 10, 8, 4};
 
 struct FormatIq4Nl : Format<32, 18, 32, 7, false> {
   CONCORD_INLINE void Unpack(const uint8_t* p, UnpackedBlock* out) {
@@ -91,7 +92,7 @@ struct FormatIq4Xs : Format<256, 136, 32, 7, false> {
 };
 
 // exponent u8, q[16]: 2^(e - 127) * FP4; half of that here, for the doubled table
-struct FormatMxfp4 : Format<32, 17, 32, 7, false> {
+struct FormatMxfp4 : Format<32, 17, 32, 4, false> {
   CONCORD_INLINE void Unpack(const uint8_t* p, UnpackedBlock* out) {
     const uint32_t e = p[0];  // 2^(e - 128): subnormal for 0 and 1; 255 is NaN
     out->scale[0] = FloatFromBits(e == 255 ? 0x7fc00000u : e < 2 ? 0x200000u << e : (e - 1) << 23);

@@ -106,7 +106,7 @@ CONCORD_INLINE void SumChunk(FormatIq4Nl, const uint8_t* const* w, const int8_t*
   SumNibbles<255>(Blocks<FormatIq4Nl, 2>{w}, x, TableCodes{TableOf(kNonLinear4)}, out);
 }
 CONCORD_INLINE void SumChunk(FormatMxfp4, const uint8_t* const* w, const int8_t* x, FourRows<FormatMxfp4>* out) {
-  SumNibbles<140>(Blocks<FormatMxfp4, 1>{w}, x, TableCodes{TableOf(kFp4Twice)}, out);
+  SumNibbles<28>(Blocks<FormatMxfp4, 1>{w}, x, TableCodes{TableOf(kFp4Twice)}, out);
 }
 CONCORD_INLINE void SumChunk(FormatIq4Xs, const uint8_t* const* w, const int8_t* x, FourRows<FormatIq4Xs>* out) {
   const auto load = [&](int r, int v) { return Load512(w[r] + 8 + 64 * v); };
