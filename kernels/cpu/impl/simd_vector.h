@@ -49,14 +49,37 @@ CONCORD_INLINE void SetHalf(VecH* v, int lane, const void* half) {
   (*v)[lane] = h;
 }
 
+#if !defined(__AVX512F__) && !defined(__FP_FAST_FMAF)
+// What a fused multiply-add gives, without the instruction and without a call for each lane: the product of two floats
+// is exact as a double, and a sum that is rounded to odd may be rounded again (Boldo and Melquiond, Emulation of FMA and
+// correctly rounded sums, 2008). Two lanes, the most that any machine has of doubles.
+typedef float Two __attribute__((vector_size(8)));
+CONCORD_INLINE Two FmaByDoubles(Two a, Two b, Two c) {
+  typedef double Doubles __attribute__((vector_size(16)));
+  typedef int64_t Bits __attribute__((vector_size(16)));
+  const auto wide = [](Two v) { return __builtin_convertvector(v, Doubles); };
+  const Doubles product = wide(a) * wide(b), addend = wide(c), sum = product + addend, rest = sum - product;
+  const Doubles error = (product - (sum - rest)) + (addend - rest);  // of the sum, exact; NaN where that is not finite
+  const Bits up = error > 0.0, down = error < 0.0, negative = sum < 0.0, inexact = up | down;
+  const Bits bits = (Bits)sum + ((down ^ negative) & inexact);  // towards the error, then to the odd neighbour
+  return __builtin_convertvector((Doubles)(bits | (inexact & Bits{1, 1})), Two);
+}
+#endif
+
 // Fused, on every machine: for results that are the same on all of them.
 CONCORD_INLINE VecF Fma(VecF a, VecF b, VecF c) {
 #if defined(__AVX512F__)
   return (VecF)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c);
+#elif defined(__FP_FAST_FMAF)
+  for (int i = 0; i < 16; ++i) c[i] = __builtin_fmaf(a[i], b[i], c[i]);
+  return c;
 #else
-  VecF r;
-  for (int i = 0; i < 16; ++i) r[i] = __builtin_fmaf(a[i], b[i], c[i]);
-  return r;
+  const auto pair = [](const VecF& v, int i) { return LoadAs<Two>(reinterpret_cast<const float*>(&v) + i); };
+  CONCORD_UNROLL for (int i = 0; i < 16; i += 2) {
+    const Two r = FmaByDoubles(pair(a, i), pair(b, i), pair(c, i));
+    c[i] = r[0], c[i + 1] = r[1];
+  }
+  return c;
 #endif
 }
 

@@ -167,6 +167,41 @@ TEST_P(LinearTest, ValuesThatAreNotFiniteShowInTheirRowOnly) {
 
 INSTANTIATE_TEST_SUITE_P(Packings, LinearTest, testing::ValuesIn(Cases()), CaseName);
 
+// A product next to half a step of what it is added to: whoever rounds it, or the sum, in between is wrong. Lane 0 of
+// the sums gets w[0] x[0] first, here c, and w[16] x[16] to that.
+TEST(LinearF32, ProductAndSumAreRoundedOnce) {
+  constexpr int64_t kRows = 500, kK = 17;
+  const float b = 1 - 0x1p-20f;
+  std::mt19937 rng(11);
+  for (const int64_t m : {1, 20}) {
+    Problem p(3, "f32", "f32", kRows, kK, m);
+    std::fill(p.x.begin(), p.x.end(), 0.0f);
+    for (int64_t i = 0; i < m; ++i) {
+      p.x[static_cast<size_t>(i * kK)] = 1;
+      p.x[static_cast<size_t>(i * kK + 16)] = b;
+    }
+    std::vector<float> want(kRows);
+    for (int64_t r = 0; r < kRows; ++r) {
+      // Down to where the sums are subnormal, up to where they leave the range.
+      const int exponent = r % 5 == 0 ? -130 : r % 5 == 1 ? 127 : static_cast<int>(rng() % 200) - 100;
+      const float c = std::ldexp(1 + static_cast<float>(rng() % (1 << 23)) * 0x1p-23f, exponent);
+      const float a = std::ldexp((rng() % 2 == 0 ? 1 : -1) * (1 + 0x1p-20f), exponent - 24);
+      std::vector<float> w(kK);
+      w[0] = rng() % 2 == 0 ? c : -c;
+      w[16] = a;
+      std::memcpy(p.weights.data() + 1 + r * p.row_stride, w.data(), kK * sizeof(float));
+      want[static_cast<size_t>(r)] = std::fma(a, b, w[0]);
+    }
+    for (Isa isa : SupportedIsas()) {
+      const std::vector<float> y = p.RunWhole(isa, false);
+      for (int64_t i = 0; i < m; ++i) {
+        const auto row = y.begin() + i * (kRows + 5);
+        ASSERT_THAT(std::vector<float>(row, row + kRows), testing::ElementsAreArray(want)) << IsaName(isa);
+      }
+    }
+  }
+}
+
 // Of the arithmetics that every machine has.
 std::vector<std::string> CommonKernels(Isa isa) {
   int32_t count = 0;
