@@ -62,6 +62,25 @@ int32_t ArgMax(absl::Span<const float> logits) {
   return 0;
 }
 
+size_t FindNan(absl::Span<const float> logits) {
+  // In lanes, as above: 128k logits one after the other take 41 us.
+  constexpr size_t kLanes = 16, kPiece = 1024;
+  for (size_t begin = 0; begin < logits.size(); begin += kPiece) {
+    const absl::Span<const float> piece = logits.subspan(begin, kPiece);
+    int32_t lanes[kLanes] = {};
+    size_t i = 0;
+    for (; i + kLanes <= piece.size(); i += kLanes) {
+      const float* v = piece.data() + i;
+      for (size_t lane = 0; lane < kLanes; ++lane) lanes[lane] |= v[lane] != v[lane] ? 1 : 0;
+    }
+    for (; i < piece.size(); ++i) lanes[0] |= std::isnan(piece[i]) ? 1 : 0;
+    if (std::none_of(lanes, lanes + kLanes, [](int32_t any) { return any != 0; })) continue;
+    const auto nan = std::find_if(piece.begin(), piece.end(), [](float z) { return std::isnan(z); });
+    return static_cast<size_t>(nan - logits.begin());
+  }
+  return logits.size();
+}
+
 absl::Status Sampler::Check(const Sampling& s, int64_t n_vocab) {
   const auto error = [](const std::string& text) { return absl::InvalidArgumentError(text); };
   if (!(s.temperature >= 0) || !std::isfinite(s.temperature))

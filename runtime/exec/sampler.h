@@ -46,6 +46,9 @@ class Sampler {
 // The id of the largest logit, the lowest id on ties; NaN never wins. 0 for an empty span.
 int32_t ArgMax(absl::Span<const float> logits);
 
+// Where the first logit is that is not a number; their count when all are.
+size_t FindNan(absl::Span<const float> logits);
+
 // A uniform number in [0, 1) that depends on seed and position alone.
 double CounterUniform(uint64_t seed, uint64_t position);
 

@@ -45,10 +45,10 @@ std::string Sequence::FlushText() {
 }
 
 bool Sequence::Advance(absl::Span<float> logits) {
-  const auto not_a_number = std::find_if(logits.begin(), logits.end(), [](float z) { return std::isnan(z); });
+  const size_t nan = FindNan(logits);
   Chosen chosen = sampler_.Choose(logits, tokens_);
-  if (not_a_number != logits.end() || !std::isfinite(logits[chosen.id])) {
-    const int64_t id = not_a_number != logits.end() ? not_a_number - logits.begin() : chosen.id;
+  if (nan != logits.size() || !std::isfinite(logits[chosen.id])) {
+    const int64_t id = nan != logits.size() ? static_cast<int64_t>(nan) : chosen.id;
     Finish(FinishReason::kError, absl::InvalidArgumentError(absl::StrCat(
                                      "the logit of token ", id, " after ", tokens_.size(),
                                      " tokens is not finite: a weight of the model file is damaged (fetch the "

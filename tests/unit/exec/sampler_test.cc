@@ -75,6 +75,20 @@ TEST(ArgMaxTest, LowestOfTheLargestAndNeverNaN) {
   }
 }
 
+TEST(FindNanTest, TheFirstOrTheCount) {
+  EXPECT_EQ(FindNan({}), 0u);
+  for (const size_t n : {1, 15, 16, 17, 1023, 1024, 1025, 5000}) {
+    std::vector<float> logits = RandomLogits(n, static_cast<uint32_t>(n));
+    logits[n / 2] = -INFINITY;
+    logits[n / 3] = INFINITY;
+    EXPECT_EQ(FindNan(logits), n);
+    for (const size_t at : {n - 1, n / 2, n / 7, size_t{0}}) {
+      logits[at] = at % 2 == 0 ? NAN : -NAN;
+      EXPECT_EQ(FindNan(logits), at) << n;
+    }
+  }
+}
+
 TEST_P(Distribution, DrawsWhatTheDefinitionAllowsAsOftenAsItSays) {
   const std::vector<float> logits = RandomLogits(257, 5);
   const auto allowed = Allowed(logits, GetParam());
