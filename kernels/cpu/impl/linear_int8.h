@@ -132,7 +132,6 @@ CONCORD_INLINE void MultiplyTokens(const LinearTile& tile, const Panel* panels, 
     for (int64_t t = 0; t < n; ++t) x[t] = RowAt<F>(tile, m + t, k0);
     for (int64_t t = m + step; t < Min(m + 2 * step, m1); ++t) {
       PrefetchRow<F>(RowAt<F>(tile, t, k0), chunk);
-      for (int64_t p = 0; p < kPassRows; p += 16) PrefetchNear(sums + (t - m0) * kPassRows + p);
     }
     MultiplyUpTo<KindOf<F>, kPanels>(n, panels, x, chunk, F::kOffsetShift & 31, k0 == 0, ahead,
                                      sums + (m - m0) * kPassRows);
@@ -140,14 +139,21 @@ CONCORD_INLINE void MultiplyTokens(const LinearTile& tile, const Panel* panels, 
 }
 
 CONCORD_INLINE void WriteSums(const LinearTile& tile, int64_t n0, int64_t m0, int64_t m1, const float* sums) {
-  for (int64_t p = 0; p < kPassRows && n0 + p < tile.n_end; p += kPanelRows) {
-    const int64_t lanes = Min(kPanelRows, tile.n_end - n0 - p);
-    const VecF bias = tile.bias != nullptr ? LoadPart(tile.bias + n0 + p, lanes) : VecF{};
-    for (int64_t m = m0; m < m1; ++m) {
-      VecF v = Load(sums + (m - m0) * kPassRows + p);
-      if (tile.bias != nullptr) v += bias;
-      const int64_t row = tile.y_rows == nullptr ? m : tile.y_rows[m];
-      StorePart(tile.y + row * tile.y_stride + n0 + p, v, lanes);
+  constexpr int64_t kAhead = 12;  // rows of y, which are seldom in cache, and each in lines of its own
+  const auto row_of = [&](int64_t m) {
+    return tile.y + (tile.y_rows == nullptr ? m : tile.y_rows[m]) * tile.y_stride + n0;
+  };
+  for (int64_t m = m0; m < m1; ++m, sums += kPassRows) {
+    if (m + kAhead < m1) {
+      for (int64_t p = 0; p < kPassRows; p += 16) PrefetchToWrite(row_of(m + kAhead) + p);
+    }
+    float* y = row_of(m);
+    CONCORD_UNROLL for (int64_t p = 0; p < kPassRows; p += kPanelRows) {
+      const int64_t lanes = Min(kPanelRows, tile.n_end - n0 - p);
+      if (lanes <= 0) break;
+      VecF v = Load(sums + p);
+      if (tile.bias != nullptr) v += LoadPart(tile.bias + n0 + p, lanes);
+      StorePart(y + p, v, lanes);
     }
   }
 }

@@ -200,6 +200,7 @@ CONCORD_INLINE uint16_t ToBf16(float f) {
 // Brings a later part of a weight matrix near. Addresses past its end are harmless.
 CONCORD_INLINE void PrefetchFar(const void* p) { __builtin_prefetch(p, 0, 2); }
 CONCORD_INLINE void PrefetchNear(const void* p) { __builtin_prefetch(p, 0, 3); }
+CONCORD_INLINE void PrefetchToWrite(const void* p) { __builtin_prefetch(p, 1, 3); }
 
 // Where few rows of x meet W, it is asked for in the order of addresses, whole groups of rows and at least so much
 // ahead. Measured on two Zen 4 cores whose hardware prefetched next to nothing (10 GB/s of 30 without asking),
