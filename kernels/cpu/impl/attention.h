@@ -33,15 +33,14 @@ static void Attention(const AttentionTile& tile) {
   find(base, &rows[0]);
   for (int now = 0; base <= last; base += kKvChunk, now ^= 1) {
     find(base + kKvChunk, &rows[now ^ 1]);
-    const int64_t n_keys = Min(kKvChunk, last - base + 1);
     if (!few) LoadChunk(tile, rows[now], rows[now ^ 1], scratch);
     for (int64_t r = 0; r < n_rows; r += step) {
       const int64_t n = Min(step, n_rows - r);
       if (!SeeAny(scratch.rows + r, n, base)) continue;
       if (few) {
-        FewRowsUpTo(n, tile, rows[now], rows[now ^ 1], scratch.rows + r, base, n_keys);
+        FewRowsUpTo(n, tile, rows[now], rows[now ^ 1], scratch.rows + r, base);
       } else {
-        RowsUpTo(n, tile, scratch, scratch.rows + r, base, n_keys);
+        RowsUpTo(n, tile, scratch, scratch.rows + r, base);
       }
     }
   }

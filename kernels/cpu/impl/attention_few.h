@@ -29,10 +29,10 @@ static void StoredScores(const ChunkRows& keys, const ChunkRows& next, const KvC
 
 template <typename Kv, int kRows>
 static void AddStoredValues(const ChunkRows& values, const ChunkRows& next, const KvCache& cache, AttentionRow* rows,
-                            const float (*p)[kKvChunk], const float* factor, int64_t n_keys) {
+                            const float (*p)[kKvChunk], const float* factor, int64_t base) {
   const int64_t bytes = KvRowBytes(cache.type, cache.d);
   AddValues<kRows, kFewVecs>(
-      rows, p, factor, cache.d, n_keys, [&](int64_t j, int64_t col, int64_t lanes) __attribute__((always_inline)) {
+      rows, p, factor, cache.d, base, [&](int64_t j, int64_t col, int64_t lanes) __attribute__((always_inline)) {
         if (col == 0) PrefetchKv(next.at[j], bytes);
         return Kv::At(values.at[j], col, lanes);
       });
@@ -40,7 +40,7 @@ static void AddStoredValues(const ChunkRows& values, const ChunkRows& next, cons
 
 template <int kRows>
 static void FewRowsByChunk(const AttentionTile& tile, const KvChunkRows& kv, const KvChunkRows& next,
-                           AttentionRow* rows, int64_t base, int64_t n_keys) {
+                           AttentionRow* rows, int64_t base) {
   VecF s[kRows][kKeyVecs];
   WithKvType(tile.k.type,
              [&](auto kv_type) { StoredScores<decltype(kv_type), kRows>(kv.keys, next.keys, tile.k, rows, s); });
@@ -48,17 +48,17 @@ static void FewRowsByChunk(const AttentionTile& tile, const KvChunkRows& kv, con
   float factor[kRows];
   for (int r = 0; r < kRows; ++r) factor[r] = Weights(tile, rows + r, base, s[r], p[r]);
   WithKvType(tile.v.type, [&](auto kv_type) {
-    AddStoredValues<decltype(kv_type), kRows>(kv.values, next.values, tile.v, rows, p, factor, n_keys);
+    AddStoredValues<decltype(kv_type), kRows>(kv.values, next.values, tile.v, rows, p, factor, base);
   });
 }
 
 template <int kRows = kFewTile>
 CONCORD_INLINE void FewRowsUpTo(int64_t n, const AttentionTile& tile, const KvChunkRows& kv, const KvChunkRows& next,
-                                AttentionRow* rows, int64_t base, int64_t n_keys) {
+                                AttentionRow* rows, int64_t base) {
   if constexpr (kRows > 1) {
-    if (n < kRows) return FewRowsUpTo<kRows - 1>(n, tile, kv, next, rows, base, n_keys);
+    if (n < kRows) return FewRowsUpTo<kRows - 1>(n, tile, kv, next, rows, base);
   }
-  FewRowsByChunk<kRows>(tile, kv, next, rows, base, n_keys);
+  FewRowsByChunk<kRows>(tile, kv, next, rows, base);
 }
 
 }  // namespace concord::kernels::CONCORD_ISA_NAMESPACE

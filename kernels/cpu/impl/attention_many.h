@@ -30,8 +30,7 @@ CONCORD_INLINE void Scores(const AttentionRow* rows, const float* keys, int64_t 
 }
 
 template <int kRows>
-static void RowsByChunk(const AttentionTile& tile, const AttentionScratch& scratch, AttentionRow* rows, int64_t base,
-                        int64_t n_keys) {
+static void RowsByChunk(const AttentionTile& tile, const AttentionScratch& scratch, AttentionRow* rows, int64_t base) {
   VecF s[kRows][kKeyVecs];
   alignas(64) float p[kRows][kKvChunk];
   float factor[kRows];
@@ -40,18 +39,18 @@ static void RowsByChunk(const AttentionTile& tile, const AttentionScratch& scrat
   const float* values = scratch.values;
   const int64_t d_v = scratch.d_v;
   AddValues<kRows, kVecTile>(
-      rows, p, factor, d_v, n_keys, [=](int64_t j, int64_t col, int64_t) __attribute__((always_inline)) {
+      rows, p, factor, d_v, base, [=](int64_t j, int64_t col, int64_t) __attribute__((always_inline)) {
         return Load(values + j * d_v + col);
       });
 }
 
 template <int kRows = kRowTile>
 CONCORD_INLINE void RowsUpTo(int64_t n, const AttentionTile& tile, const AttentionScratch& scratch, AttentionRow* rows,
-                             int64_t base, int64_t n_keys) {
+                             int64_t base) {
   if constexpr (kRows > 1) {
-    if (n < kRows) return RowsUpTo<kRows - 1>(n, tile, scratch, rows, base, n_keys);
+    if (n < kRows) return RowsUpTo<kRows - 1>(n, tile, scratch, rows, base);
   }
-  RowsByChunk<kRows>(tile, scratch, rows, base, n_keys);
+  RowsByChunk<kRows>(tile, scratch, rows, base);
 }
 
 // Decodes `rows` and asks for `next`, of `bytes` each.

@@ -57,23 +57,41 @@ CONCORD_INLINE float Weights(const AttentionTile& tile, AttentionRow* row, int64
   return factor;
 }
 
+// Keys begin..end-1 of a chunk.
+struct KeyRange {
+  int64_t begin, end;
+};
+CONCORD_INLINE KeyRange SeenOf(const AttentionRow& row, int64_t base) {
+  return {Min(Max(row.first - base, 0), kKvChunk), Min(Max(row.last - base + 1, 0), kKvChunk)};
+}
+
 // sums = sums * factor + p V for kVecs * 16 columns from col on, of which `lanes` of each 16 are there. V is at(key,
-// col, lanes).
+// col, lanes). A row meets the values of keys that it sees and no others: a weight of 0 would not hide what is
+// infinite.
 template <int kRows, int kVecs, typename At>
 CONCORD_INLINE void AddColumns(AttentionRow* rows, const float (*p)[kKvChunk], const float* factor, int64_t col,
-                               int64_t lanes, int64_t n_keys, At at) {
+                               int64_t lanes, int64_t base, At at) {
   VecF acc[kRows][kVecs];
+  KeyRange all = {0, kKvChunk}, any = {kKvChunk, 0};
   CONCORD_UNROLL for (int r = 0; r < kRows; ++r) {
     CONCORD_UNROLL for (int v = 0; v < kVecs; ++v) acc[r][v] = Load(rows[r].sums + col + v * kLanes) * Set(factor[r]);
+    const KeyRange seen = SeenOf(rows[r], base);
+    all = {Max(all.begin, seen.begin), Min(all.end, seen.end)};
+    any = {Min(any.begin, seen.begin), Max(any.end, seen.end)};
   }
-  for (int64_t j = 0; j < n_keys; ++j) {
+  const auto add = [&](int64_t j, bool by_row) __attribute__((always_inline)) {
     VecF value[kVecs];
     CONCORD_UNROLL for (int v = 0; v < kVecs; ++v) value[v] = at(j, col + v * kLanes, lanes);
     CONCORD_UNROLL for (int r = 0; r < kRows; ++r) {
+      if (by_row && (base + j < rows[r].first || base + j > rows[r].last)) continue;
       const VecF weight = Set(p[r][j]);
       CONCORD_UNROLL for (int v = 0; v < kVecs; ++v) acc[r][v] = MulAdd(weight, value[v], acc[r][v]);
     }
-  }
+  };
+  int64_t j = any.begin;
+  for (; j < Min(all.begin, any.end); ++j) add(j, true);
+  for (; j < all.end; ++j) add(j, false);
+  for (; j < any.end; ++j) add(j, true);
   CONCORD_UNROLL for (int r = 0; r < kRows; ++r) {
     CONCORD_UNROLL for (int v = 0; v < kVecs; ++v) Store(rows[r].sums + col + v * kLanes, acc[r][v]);
   }
@@ -82,12 +100,12 @@ CONCORD_INLINE void AddColumns(AttentionRow* rows, const float (*p)[kKvChunk], c
 // The same for all d columns, kVecs * 16 at a time (fewer at the end).
 template <int kRows, int kVecs, typename At>
 CONCORD_INLINE void AddValues(AttentionRow* rows, const float (*p)[kKvChunk], const float* factor, int64_t d,
-                              int64_t n_keys, At at) {
+                              int64_t base, At at) {
   int64_t i = 0;
   for (; i + kVecs * kLanes <= d; i += kVecs * kLanes) {
-    AddColumns<kRows, kVecs>(rows, p, factor, i, kLanes, n_keys, at);
+    AddColumns<kRows, kVecs>(rows, p, factor, i, kLanes, base, at);
   }
-  for (; i < d; i += kLanes) AddColumns<kRows, 1>(rows, p, factor, i, Min(kLanes, d - i), n_keys, at);
+  for (; i < d; i += kLanes) AddColumns<kRows, 1>(rows, p, factor, i, Min(kLanes, d - i), base, at);
 }
 
 CONCORD_INLINE int64_t MakeRows(const AttentionTile& tile, AttentionScratch* scratch) {
@@ -133,8 +151,7 @@ CONCORD_INLINE void Finish(const AttentionTile& tile, const AttentionRow& row) {
   }
   const VecF inverse = Set(total == 0.0f ? 0.0f : factor / total);
   for (int64_t i = 0; i < tile.v.d; i += kLanes) {
-    // The zero makes -0 into 0: products with the weight 0 of unseen keys may or may not have been added.
-    StorePart(row.out + i, Load(row.sums + i) * inverse + Set(0.0f), Min(kLanes, tile.v.d - i));
+    StorePart(row.out + i, Load(row.sums + i) * inverse, Min(kLanes, tile.v.d - i));
   }
 }
 

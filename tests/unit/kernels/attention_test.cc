@@ -115,6 +115,40 @@ TEST_P(AttentionTest, BitsDoNotDependOnTheTile) {
   }
 }
 
+// Nor on what lies at keys that a query does not see, though its tile does.
+TEST_P(AttentionTest, ValuesOfUnseenKeysDoNotShow) {
+  for (const KvType type : {KvType::kF32, KvType::kF16, KvType::kBf16}) {
+    for (const int64_t window : {0, 20}) {
+      AttentionOptions o;
+      o.type = type, o.window = window, o.group = 3, o.d_v = 80;
+      const Sequence s(rng_, o, GetParam());
+      const std::vector<int32_t> positions = From(60, 70);
+      const std::vector<float> before = s.Run(GetParam(), positions, 1);
+      constexpr int64_t kInfinite = 101;
+      const std::vector<float> infinite(static_cast<size_t>(o.kv_heads * o.d_v), INFINITY);
+      const int64_t slot = s.table[kInfinite / o.block_tokens] * o.block_tokens + kInfinite % o.block_tokens;
+      KvAppendArgs args;
+      args.x = infinite.data();
+      args.x_stride = o.kv_heads * o.d_v;
+      args.slots = &slot;
+      args.n_tokens = 1;
+      args.cache = s.v;
+      Kernels(GetParam()).kv_append(args);
+      for (const size_t at_once : {1, 2, 5, 70}) {
+        const std::vector<float> after = s.Run(GetParam(), positions, at_once);
+        const auto width = static_cast<size_t>(s.heads * o.d_v);
+        for (size_t i = 0; i < after.size(); ++i) {
+          const int64_t position = positions[i / width];
+          const bool sees = position >= kInfinite && (window == 0 || position - window < kInfinite);
+          ASSERT_EQ(std::isfinite(after[i]), !sees) << position << ", " << at_once << " at once";
+          if (sees) continue;
+          ASSERT_EQ(after[i], before[i]) << position << ", " << at_once << " at once";
+        }
+      }
+    }
+  }
+}
+
 TEST_P(AttentionTest, AppendSkipsNegativeSlotsAndRoundsAsThePackings) {
   AttentionOptions o;
   o.length = 20;
