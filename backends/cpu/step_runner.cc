@@ -23,8 +23,8 @@ void Pause() {
 StepRunner::StepRunner(std::vector<Item> items, uint32_t workers)
     : items_(std::move(items)),
       progress_(std::make_unique<Progress[]>(items_.size())),
-      lanes_(std::clamp<uint32_t>(workers, 1, kMostLanes)),
-      lane_(std::make_unique<Lane[]>(items_.size() * lanes_)) {}
+      n_lanes_(std::clamp<uint32_t>(workers, 1, kMostLanes)),
+      lanes_(std::make_unique<Lane[]>(items_.size() * n_lanes_)) {}
 
 void StepRunner::Run(const sdk::Host& host, const Frame& frame, bool timed) {
   frame_ = &frame;
@@ -49,16 +49,16 @@ void StepRunner::Reset(size_t item, uint32_t tiles) {
   progress.done.store(0, std::memory_order_relaxed);
   progress.begun.store(false, std::memory_order_relaxed);
   progress.times = {};
-  for (uint32_t l = 0; l < lanes_; ++l) {
-    const auto border = [&](uint64_t at) { return static_cast<uint32_t>(at * tiles / lanes_); };
-    lane_[item * lanes_ + l].next.store(border(l), std::memory_order_relaxed);
-    lane_[item * lanes_ + l].end = border(l + 1);
+  for (uint32_t l = 0; l < n_lanes_; ++l) {
+    const auto border = [&](uint64_t at) { return static_cast<uint32_t>(at * tiles / n_lanes_); };
+    lanes_[item * n_lanes_ + l].next.store(border(l), std::memory_order_relaxed);
+    lanes_[item * n_lanes_ + l].end = border(l + 1);
   }
 }
 
 uint32_t StepRunner::Claim(size_t item, uint32_t worker) {
-  for (uint32_t l = 0; l < lanes_; ++l) {
-    Lane& lane = lane_[item * lanes_ + (worker + l) % lanes_];
+  for (uint32_t l = 0; l < n_lanes_; ++l) {
+    Lane& lane = lanes_[item * n_lanes_ + (worker + l) % n_lanes_];
     // The load first, because a failed claim would still take the cache line from those who work.
     if (lane.next.load(std::memory_order_relaxed) >= lane.end) continue;
     const uint32_t tile = lane.next.fetch_add(1, std::memory_order_relaxed);

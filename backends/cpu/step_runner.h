@@ -63,8 +63,8 @@ class StepRunner {
 
   std::vector<Item> items_;
   std::unique_ptr<Progress[]> progress_;
-  uint32_t lanes_;
-  std::unique_ptr<Lane[]> lane_;  // [item][lanes_]
+  uint32_t n_lanes_;
+  std::unique_ptr<Lane[]> lanes_;  // [item][n_lanes_]
   const Frame* frame_ = nullptr;
   const sdk::Host* clock_ = nullptr;  // null: nobody asks for times
 };

@@ -133,17 +133,17 @@ absl::StatusOr<StepPrediction> PredictStep(const Parts& parts, const std::vector
   const int64_t tokens = (sizes.tokens + pieces - 1) / pieces;
   const graph::SymbolValues symbols = AsCapacities(sizes, tokens).symbols();
   CONCORD_ASSIGN_OR_RETURN(const std::vector<double> inputs, InputSeconds(parts, devices, models, sizes, tokens));
-  StepPrediction prediction, of_last;
+  StepPrediction prediction;
   PieceTime piece(parts, models, symbols, sizes.kv_len, inputs);
-  // The last piece of a prompt sees the most keys.
-  const int64_t later = sizes.seqs == 1 ? (sizes.tokens - tokens) / 2 : 0;
-  PieceTime last(parts, models, symbols, sizes.kv_len + later, inputs);
-  for (size_t p = 0; p < parts.size(); ++p) {
-    CONCORD_RETURN_IF_ERROR(piece.Add(p, &prediction));
-    CONCORD_RETURN_IF_ERROR(last.Add(p, &of_last));
+  for (size_t p = 0; p < parts.size(); ++p) CONCORD_RETURN_IF_ERROR(piece.Add(p, &prediction));
+  prediction.seconds = piece.end();
+  if (pieces > 1) {  // only where devices work side by side; the last piece of a prompt sees the most keys
+    const int64_t later = sizes.seqs == 1 ? (sizes.tokens - tokens) / 2 : 0;
+    PieceTime last(parts, models, symbols, sizes.kv_len + later, inputs);
+    StepPrediction of_last;
+    for (size_t p = 0; p < parts.size(); ++p) CONCORD_RETURN_IF_ERROR(last.Add(p, &of_last));
+    prediction.seconds = last.end() + static_cast<double>(pieces) * piece.busiest() - last.busiest();
   }
-  const auto one = [&](const PieceTime& t) { return slots > 1 ? t.busiest() : t.work(); };
-  prediction.seconds = last.end() + static_cast<double>(pieces) * one(piece) - one(last);
   prediction.copy_seconds = static_cast<double>(pieces) * piece.copies();
   for (const double seconds : inputs) prediction.copy_seconds += seconds;
   for (double& seconds : prediction.part_seconds) seconds *= static_cast<double>(pieces);

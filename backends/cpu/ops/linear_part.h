@@ -44,7 +44,7 @@ struct LinearTiling {
   // Rows of x together: the decoded panel of W serves all of them, and 256 rounded rows of k = 4096 stay within L2.
   static constexpr int64_t kMostRows = 256;
   static constexpr int64_t kFewRows = 8;       // rows of x up to which reading W costs more than multiplying
-  static constexpr int64_t kShortestRun = 32;  // rows of W, of which kernels take 16 or 32 together
+  static constexpr int64_t kShortestRun = 32;  // rows of W, however long they are
   static constexpr int64_t kStreamBytes = 128 << 10;
   // Products of a tile that is bound by arithmetic. The larger it is, the more often a kernel uses what it has fetched;
   // but each worker should find four, to even out a busy neighbour with. The least is 0.1 ms, the most 512 rows of W at
@@ -53,7 +53,7 @@ struct LinearTiling {
 
   // Rows of W of a tile that is bound by memory. Workers take neighbouring tiles, so what a kernel has asked for behind
   // its own is seldom lost, and small ones let all end together. Measured on 2 Zen 4 cores, 1B model at q4_k_m, medians
-  // of tokens/s: a quarter of W 35.5, 512 KB 35.8, 256 KB 36.5, 128 KB 36.2, 64 KB 36.8.
+  // of tokens/s, of at least 64 rows: a quarter of W 35.5, 512 KB 35.8, 256 KB 36.5, 128 KB 36.2, 64 KB 36.8.
   static int64_t StreamTile(const LinearPart& part) {
     const int64_t rows = std::max(kShortestRun, kStreamBytes / std::max<int64_t>(1, part.row_stride_bytes));
     return std::min(rows, CeilDiv(part.n_out, 2 * part.workers));  // of a small matrix two a worker

@@ -29,18 +29,26 @@ struct AttentionScratch {
   int64_t d_v;     // rounded up to 16
 };
 
+// Keys begin..end-1 of a chunk: those that a row sees.
+struct KeyRange {
+  int64_t begin, end;
+};
+CONCORD_INLINE KeyRange SeenOf(const AttentionRow& row, int64_t base) {
+  return {Min(Max(row.first - base, 0), kKvChunk), Min(Max(row.last - base + 1, 0), kKvChunk)};
+}
+
 // Scores of one row to weights exp(s - top); returns the factor for what was summed under the old top.
 CONCORD_INLINE float Weights(const AttentionTile& tile, AttentionRow* row, int64_t base, const VecF* s, float* p) {
   VecF z[kKeyVecs];
   VecI seen[kKeyVecs];
   VecF top = Set(row->top);
-  const VecI first = SetI(static_cast<int32_t>(row->first - base < 0 ? 0 : Min(row->first - base, kKvChunk)));
-  const VecI last = SetI(static_cast<int32_t>(Min(row->last - base, kKvChunk)));
+  const KeyRange sees = SeenOf(*row, base);
+  const VecI begin = SetI(static_cast<int32_t>(sees.begin)), end = SetI(static_cast<int32_t>(sees.end));
   CONCORD_UNROLL for (int v = 0; v < kKeyVecs; ++v) {
     z[v] = s[v] * Set(tile.scale);
     if (tile.softcap != 0.0f) z[v] = Set(tile.softcap) * Tanh(z[v] / Set(tile.softcap));
     const VecI at = Iota() + SetI(static_cast<int32_t>(v * kLanes));
-    seen[v] = (VecI)(at >= first) & (VecI)(at <= last);
+    seen[v] = (VecI)(at >= begin) & (VecI)(at < end);
     top = MaxV(top, Select(seen[v], z[v], Set(kNever)));
   }
   const float new_top = MaxLane(top);
@@ -57,14 +65,6 @@ CONCORD_INLINE float Weights(const AttentionTile& tile, AttentionRow* row, int64
   return factor;
 }
 
-// Keys begin..end-1 of a chunk.
-struct KeyRange {
-  int64_t begin, end;
-};
-CONCORD_INLINE KeyRange SeenOf(const AttentionRow& row, int64_t base) {
-  return {Min(Max(row.first - base, 0), kKvChunk), Min(Max(row.last - base + 1, 0), kKvChunk)};
-}
-
 // sums = sums * factor + p V for kVecs * 16 columns from col on, of which `lanes` of each 16 are there. V is at(key,
 // col, lanes). A row meets the values of keys that it sees and no others: a weight of 0 would not hide what is
 // infinite.
@@ -72,18 +72,18 @@ template <int kRows, int kVecs, typename At>
 CONCORD_INLINE void AddColumns(AttentionRow* rows, const float (*p)[kKvChunk], const float* factor, int64_t col,
                                int64_t lanes, int64_t base, At at) {
   VecF acc[kRows][kVecs];
-  KeyRange all = {0, kKvChunk}, any = {kKvChunk, 0};
+  KeyRange sees[kRows], all = {0, kKvChunk}, any = {kKvChunk, 0};
   CONCORD_UNROLL for (int r = 0; r < kRows; ++r) {
     CONCORD_UNROLL for (int v = 0; v < kVecs; ++v) acc[r][v] = Load(rows[r].sums + col + v * kLanes) * Set(factor[r]);
-    const KeyRange seen = SeenOf(rows[r], base);
-    all = {Max(all.begin, seen.begin), Min(all.end, seen.end)};
-    any = {Min(any.begin, seen.begin), Max(any.end, seen.end)};
+    sees[r] = SeenOf(rows[r], base);
+    all = {Max(all.begin, sees[r].begin), Min(all.end, sees[r].end)};
+    any = {Min(any.begin, sees[r].begin), Max(any.end, sees[r].end)};
   }
   const auto add = [&](int64_t j, bool by_row) __attribute__((always_inline)) {
     VecF value[kVecs];
     CONCORD_UNROLL for (int v = 0; v < kVecs; ++v) value[v] = at(j, col + v * kLanes, lanes);
     CONCORD_UNROLL for (int r = 0; r < kRows; ++r) {
-      if (by_row && (base + j < rows[r].first || base + j > rows[r].last)) continue;
+      if (by_row && (j < sees[r].begin || j >= sees[r].end)) continue;
       const VecF weight = Set(p[r][j]);
       CONCORD_UNROLL for (int v = 0; v < kVecs; ++v) acc[r][v] = MulAdd(weight, value[v], acc[r][v]);
     }

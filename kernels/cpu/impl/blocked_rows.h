@@ -1,7 +1,6 @@
 #pragma once
 
-#include "kernels/cpu/impl/simd.h"
-#include "kernels/cpu/linear.h"
+#include "kernels/cpu/impl/tile_rows.h"
 
 // linear with lanes over k, for many rows of x: a block of W, a chunk of k of some rows, is made ready in L2 and meets
 // all rows of x there. Element i of k goes to the sum of its lane, as with one row of x, so the bits are the same. `Op`
@@ -25,13 +24,6 @@ struct BlockScratch {
 };
 CONCORD_INLINE int64_t BlockScratchBytes(int64_t m) {
   return static_cast<int64_t>(sizeof(BlockScratch)) + Min(m, kBlockTokens) * kBlockRows * kLanes * 4;
-}
-
-CONCORD_INLINE const uint8_t* RowOfX(const LinearTile& tile, int64_t m) {
-  return static_cast<const uint8_t*>(tile.x) + (tile.x_rows == nullptr ? m : tile.x_rows[m]) * tile.x_stride_bytes;
-}
-CONCORD_INLINE float* RowOfY(const LinearTile& tile, int64_t m) {
-  return tile.y + (tile.y_rows == nullptr ? m : tile.y_rows[m]) * tile.y_stride;
 }
 
 // kRows results of one row of x, of which `live` are there, to y; bias: of the first, or null.

@@ -140,14 +140,11 @@ CONCORD_INLINE void MultiplyTokens(const LinearTile& tile, const Panel* panels, 
 
 CONCORD_INLINE void WriteSums(const LinearTile& tile, int64_t n0, int64_t m0, int64_t m1, const float* sums) {
   constexpr int64_t kAhead = 12;  // rows of y, which are seldom in cache, and each in lines of its own
-  const auto row_of = [&](int64_t m) {
-    return tile.y + (tile.y_rows == nullptr ? m : tile.y_rows[m]) * tile.y_stride + n0;
-  };
   for (int64_t m = m0; m < m1; ++m, sums += kPassRows) {
     if (m + kAhead < m1) {
-      for (int64_t p = 0; p < kPassRows; p += 16) PrefetchToWrite(row_of(m + kAhead) + p);
+      for (int64_t p = 0; p < kPassRows; p += 16) PrefetchToWrite(RowOfY(tile, m + kAhead) + n0 + p);
     }
-    float* y = row_of(m);
+    float* y = RowOfY(tile, m) + n0;
     CONCORD_UNROLL for (int64_t p = 0; p < kPassRows; p += kPanelRows) {
       const int64_t lanes = Min(kPanelRows, tile.n_end - n0 - p);
       if (lanes <= 0) break;

@@ -104,7 +104,7 @@ static void RunOneRow(const LinearTile& tile) {
   auto* scratch = static_cast<RowScratch*>(tile.scratch);
   const auto* weights = static_cast<const uint8_t*>(tile.weights);
   const TokenRow x = RowAt<F>(tile, tile.m_begin, 0);
-  float* y = tile.y + (tile.y_rows == nullptr ? tile.m_begin : tile.y_rows[tile.m_begin]) * tile.y_stride;
+  float* y = RowOfY(tile, tile.m_begin);
   OrderX<F>(x.q, tile.k, scratch->x);
   for (int64_t n = tile.n_begin; n < tile.n_end; n += 4) {
     const int64_t lanes = Min(4, tile.n_end - n);

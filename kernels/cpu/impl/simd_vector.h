@@ -51,8 +51,8 @@ CONCORD_INLINE void SetHalf(VecH* v, int lane, const void* half) {
 
 #if !defined(__AVX512F__) && !defined(__FP_FAST_FMAF)
 // What a fused multiply-add gives, without the instruction and without a call for each lane: the product of two floats
-// is exact as a double, and a sum that is rounded to odd may be rounded again (Boldo and Melquiond, Emulation of FMA and
-// correctly rounded sums, 2008). Two lanes, the most that any machine has of doubles.
+// is exact as a double, and a sum that is rounded to odd may be rounded again (Boldo and Melquiond, Emulation of FMA
+// and correctly rounded sums, 2008). Two lanes: as many doubles as the narrowest vector registers hold.
 typedef float Two __attribute__((vector_size(8)));
 CONCORD_INLINE Two FmaByDoubles(Two a, Two b, Two c) {
   typedef double Doubles __attribute__((vector_size(16)));

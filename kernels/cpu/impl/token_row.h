@@ -1,7 +1,6 @@
 #pragma once
 
-#include "kernels/cpu/impl/simd.h"
-#include "kernels/cpu/linear.h"
+#include "kernels/cpu/impl/tile_rows.h"
 #include "kernels/cpu/quantized_rows.h"
 
 namespace concord::kernels::CONCORD_ISA_NAMESPACE {
@@ -17,8 +16,7 @@ struct TokenRow {
 template <typename F>
 CONCORD_INLINE TokenRow RowAt(const LinearTile& tile, int64_t m, int64_t k0) {
   constexpr bool kSixteen = F::kGroup == 16;
-  const int64_t row = tile.x_rows == nullptr ? m : tile.x_rows[m];
-  const auto* record = static_cast<const uint8_t*>(tile.x) + row * tile.x_stride_bytes;
+  const uint8_t* record = RowOfX(tile, m);
   const int64_t sum_at = (kSixteen ? ScaledSum16Offset(tile.k) : ScaledSumOffset(tile.k)) + k0 / F::kGroup * 4;
   const int64_t neg_at = (kSixteen ? NegSum16Offset(tile.k) : NegSumOffset(tile.k)) + k0 / F::kGroup * 4;
   return {reinterpret_cast<const int8_t*>(record + k0),
