@@ -27,7 +27,7 @@ std::vector<OpCase> CasesLinearExpertsGlu() {
   for (const char* type : {"f32", "f16", "bf16", "q8_0", "q4_0", "q4_k", "q6_k"}) {
     for (int64_t n : {1, 5, 40}) {
       for (const std::string& arithmetic : ArithmeticsOf(*packing::Find(type))) {
-        OpCase c = GluCase(absl::StrCat(type, "_", n, "_", arithmetic.substr(0, arithmetic.find('/'))), n, 256, type);
+        OpCase c = GluCase(absl::StrCat(type, "_", n, "_", ArithmeticWord(arithmetic)), n, 256, type);
         c.arithmetic = arithmetic;
         cases.push_back(std::move(c));
       }

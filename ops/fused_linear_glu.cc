@@ -19,7 +19,7 @@ std::vector<OpCase> CasesLinearGlu() {
     for (int64_t n : {1, 5, 9, 40}) {
       for (const std::string& arithmetic : ArithmeticsOf(*packing::Find(type))) {
         OpCase c{"fused_linear_glu",
-                 absl::StrCat(type, "_", n, "_", arithmetic.substr(0, arithmetic.find('/'))),
+                 absl::StrCat(type, "_", n, "_", ArithmeticWord(arithmetic)),
                  {},
                  {In("x", {n, 256}), In("w_gate", {67, 256}, type), In("w_up", {67, 256}, type)}};
         c.arithmetic = arithmetic;

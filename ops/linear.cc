@@ -6,8 +6,8 @@
 // attribute heads = h > 0 [n, h, out / h].
 // Arithmetic: "f32" uses x as it is; "f16" may round x to halves and add up to 32 products in half, or round x and W to
 // bf16 and add in f32, which is as near (core/numerics.h); "bf16" may round x to bf16;
-// "int8/32" first rounds every 32 elements of a row of x to int8 with an f32 scale (runtime/base/packing/int8_rows.h)
-// and is exact from there on but for f32 accumulation.
+// "int8/32" and "int8/256" first round every 32 or 256 elements of a row of x to int8 with an f32 scale
+// (runtime/base/packing/int8_rows.h) and are exact from there on but for f32 accumulation.
 namespace concord::ops {
 namespace {
 
@@ -120,7 +120,7 @@ std::vector<OpCase> CasesLinear() {
         // Rows of any width where elements stand alone; a device may want the widths of models for other arithmetics.
         const int64_t in = all[i]->block_elems == 1 && (arithmetic == "f32" || n % 2 == 1) ? 515 : 768;
         OpCase c{"linear",
-                 absl::StrCat(type, "_", n, "x", in, "x", out, "_", arithmetic.substr(0, arithmetic.find('/'))),
+                 absl::StrCat(type, "_", n, "x", in, "x", out, "_", ArithmeticWord(arithmetic)),
                  {},
                  {In("x", {n, in}), In("w", {out, in}, all[i]->name)}};
         c.arithmetic = arithmetic;

@@ -80,8 +80,7 @@ std::vector<OpCase> CasesLinearExperts() {
       for (int64_t n : {1, 5, 40}) {
         for (const std::string& arithmetic : ArithmeticsOf(*packing::Find(type))) {
           const std::string shape = absl::StrCat(type, "_", n, row_each ? "x3x256_" : "x256_");
-          OpCase c =
-              ExpertsCase(shape + arithmetic.substr(0, arithmetic.find('/')), {n, 3, 6, 67, 256}, type, row_each);
+          OpCase c = ExpertsCase(shape + ArithmeticWord(arithmetic), {n, 3, 6, 67, 256}, type, row_each);
           c.arithmetic = arithmetic;
           cases.push_back(std::move(c));
         }

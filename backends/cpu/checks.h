@@ -12,7 +12,9 @@ namespace concord::cpu {
 class Checks : public sdk::Checks {
  public:
   explicit Checks(const sdk::Op& op)
-      : sdk::Checks(op, {"on the CPU", {"f32", "int8/32", "bf16", "f16"}, &Decodes, /*matrices_are_arrays=*/true}) {}
+      : sdk::Checks(
+            op, {"on the CPU", {"f32", "int8/32", "int8/256", "bf16", "f16"}, &Decodes, /*matrices_are_arrays=*/true}) {
+  }
 
   static bool Decodable(const sdk::Value& v) { return Decodes(v.packing()); }
 

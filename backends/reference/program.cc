@@ -1,6 +1,7 @@
 #include "backends/reference/program.h"
 
 #include "runtime/base/intern.h"
+#include "runtime/base/packing/int8_rows.h"
 
 namespace concord::reference {
 namespace {
@@ -131,7 +132,7 @@ sdk::Support QueryOp(const sdk::Op& op) {
   }
   // What "f16" and "bf16" round is left to their tolerances.
   if (op.arithmetic() != "f32" && op.arithmetic() != "f16" && op.arithmetic() != "bf16" &&
-      op.arithmetic() != "int8/32") {
+      packing::Int8GroupOf(op.arithmetic()) == 0) {
     return sdk::No("unknown arithmetic ", op.arithmetic());
   }
   const std::string_view unknown =

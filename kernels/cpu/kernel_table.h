@@ -15,10 +15,6 @@ namespace concord::kernels {
 struct KernelTable {
   Isa isa;
 
-  // n_rows rows of k floats (k a multiple of 32), x_stride floats apart, to records of quantized_rows.h that lie
-  // QuantizedRowBytes(k) apart.
-  void (*quantize_rows)(const float* x, int64_t x_stride, int64_t n_rows, int64_t k, void* out);
-
   void (*rms_norm)(const NormArgs& args);    // x / sqrt(mean(x^2) + eps) * (weight + offset)
   void (*layer_norm)(const NormArgs& args);  // (x - mean) / sqrt(var + eps) * (weight + offset) + bias
   void (*l2_norm)(const NormArgs& args);     // x / sqrt(sum(x^2) + eps)

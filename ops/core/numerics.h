@@ -1,11 +1,13 @@
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <string>
 #include <vector>
 
 #include "ops/core/op.h"
+#include "runtime/base/packing/int8_rows.h"
 
 // What tolerances and references of several ops share.
 namespace concord::ops {
@@ -35,9 +37,16 @@ inline double DotTolerance(int64_t n, const std::string& arithmetic) {
 
 // The arithmetics that cases with weights of `packing` ask for.
 inline std::vector<std::string> ArithmeticsOf(const packing::Packing& packing) {
-  const std::string name = packing.name;
-  if (packing.block_elems > 1) return {"f32", "int8/32"};
-  return name == "f16" || name == "bf16" ? std::vector<std::string>{"f32", name} : std::vector<std::string>{"f32"};
+  std::vector<std::string> arithmetics = {"f32"};
+  for (const char* fast : packing::FastArithmetics(packing)) arithmetics.emplace_back(fast);
+  return arithmetics;
+}
+
+// An arithmetic in the name of a case: "int8" for "int8/32", "int8_256" for "int8/256".
+inline std::string ArithmeticWord(std::string arithmetic) {
+  if (arithmetic == "int8/32") return "int8";
+  std::replace(arithmetic.begin(), arithmetic.end(), '/', '_');
+  return arithmetic;
 }
 
 // The tolerance of a value computed in a few f32 operations, and of storing it in `packing`.

@@ -39,7 +39,7 @@ std::string LimitsOf(const hal::DeviceInfo& info) {
       info.queue_count == 1 ? " queue" : " queues");
 }
 
-// "linear/q4_k/int8/32" as "weights q4_k, int8/32"; "attention/f16" as "KV f16".
+// "linear/q4_k/int8/32" as "weights q4_k in int8/32"; "attention/f16" as "KV f16".
 std::string KindOf(const std::string& key) {
   const size_t first = key.find('/'), second = key.find('/', first + 1);
   if (first == std::string::npos) return key.empty() ? "other ops" : key;

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "absl/strings/strip.h"
+#include "ops/core/numerics.h"
 
 namespace concord::cts {
 namespace {
@@ -34,7 +35,7 @@ std::vector<NamedOpCase> Named() {
   for (const ops::OpDef& op : ops::AllOps()) {
     for (const ops::OpCase& c : kept->emplace_back(op.cases())) {
       const std::string& packing = PackingOf(op, c);
-      const std::string arithmetic = c.arithmetic.substr(0, c.arithmetic.find('/'));  // int8/32 is int8 in a path
+      const std::string arithmetic = ops::ArithmeticWord(c.arithmetic);
       const std::string kind = absl::StrCat(op.name, "/", packing, "/", arithmetic);
       std::string name = absl::StrCat(kind, "/", ShortName(c.name, packing, arithmetic));
       if (!taken.insert(name).second) taken.insert(name = absl::StrCat(kind, "/", c.name));

@@ -47,7 +47,7 @@ ops::CaseTensor Large(const char* slot, std::vector<int64_t> dims, const char* p
 }
 
 SpeedCase Linear(int64_t n, int64_t in, int64_t out, const char* packing, const std::string& arithmetic) {
-  const std::string word = arithmetic.substr(0, arithmetic.find('/'));
+  const std::string word = ops::ArithmeticWord(arithmetic);
   SpeedCase c{absl::StrCat("speed/linear/", packing, "/", word, "/", n, "x", in, "x", out),
               {"linear", "speed", {}, {Large("x", {n, in}), Large("w", {out, in}, packing)}}};
   c.op_case.arithmetic = arithmetic;
@@ -80,7 +80,9 @@ std::vector<SpeedCase> SpeedCases() {
       cases.push_back(Linear(kPrefill, kWidth, kFfnWidth, packing, arithmetic));
     }
   }
-  cases.push_back(Linear(1, kWidth, kVocab, "q6_k", "int8/32"));
+  for (const char* arithmetic : packing::FastArithmetics(*packing::Find("q6_k"))) {
+    cases.push_back(Linear(1, kWidth, kVocab, "q6_k", arithmetic));
+  }
   for (const char* packing : {"f32", "f16", "q8_0"}) cases.push_back(Attention(packing));
   const std::vector<int64_t> rows = {kPrefill, kWidth}, wide = {kPrefill, kFfnWidth};
   cases.push_back({"speed/add/f32/128x2048", {"add", "speed", {}, {Large("a", rows), Large("b", rows)}}});

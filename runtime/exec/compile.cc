@@ -1,19 +1,12 @@
 #include "runtime/exec/compile.h"
 
-#include <cstring>
+#include <algorithm>
 
+#include "runtime/base/packing/int8_rows.h"
 #include "runtime/exec/from_device.h"
 #include "runtime/graph/fuse.h"
 
 namespace concord::exec {
-
-const char* FastArithmetic(const packing::Packing& packing) {
-  if (packing.block_elems > 1) return "int8/32";
-  for (const char* half : {"f16", "bf16"}) {
-    if (std::strcmp(packing.name, half) == 0) return half;
-  }
-  return "f32";
-}
 
 namespace {
 
@@ -21,14 +14,13 @@ using graph::Graph;
 using graph::kNoValue;
 using graph::Role;
 
-// What a node's weights make worth asking for beside f32: int8/32 where elements come in blocks, and the arithmetic of
-// their own type where they are halves.
-const char* FastArithmeticOf(const Graph& graph, const graph::Node& node) {
-  const char* fast = "f32";
+// What a node's weights make worth asking for beside f32, the best first: of weights in blocks, or else of the last.
+std::vector<const char*> FastArithmeticsOf(const Graph& graph, const graph::Node& node) {
+  std::vector<const char*> fast;
   for (const graph::ValueId id : node.inputs) {
     if (id == kNoValue || graph.value(id).role != Role::kWeight) continue;
     const packing::Packing& packing = *graph.value(id).type.packing;
-    fast = FastArithmetic(packing);
+    fast = packing::FastArithmetics(packing);
     if (packing.block_elems > 1) return fast;
   }
   return fast;
@@ -51,27 +43,36 @@ struct Choice {
   std::vector<Refusal> refusals;
 };
 
-// The arithmetic of every node: the fast one where it is allowed and the device is no slower at it, else f32.
+// The arithmetic of every node: the first fast one at which the device is no slower, where one is allowed, else f32.
 absl::StatusOr<Choice> ChooseArithmetic(const hal::Device& device, const Graph& graph, bool fast) {
-  Words words(graph.nodes.size(), "f32"), wished = words;
-  for (size_t n = 0; n < graph.nodes.size(); ++n) {
-    if (fast) wished[n] = FastArithmeticOf(graph, graph.nodes[n]);
-  }
-  CONCORD_ASSIGN_OR_RETURN(const graph::LoweredProgram exact,
+  const size_t nodes = graph.nodes.size();
+  Words words(nodes, "f32");
+  std::vector<hal::Support> exact(nodes);
+  std::vector<std::vector<const char*>> wishes(nodes);
+  size_t most_wishes = 0;
+  CONCORD_ASSIGN_OR_RETURN(const graph::LoweredProgram in_f32,
                            graph::LoweredProgram::Lower(graph, graph::WholeGraph(graph), words));
-  CONCORD_ASSIGN_OR_RETURN(const graph::LoweredProgram quick,
-                           graph::LoweredProgram::Lower(graph, graph::WholeGraph(graph), wished));
-  std::vector<Refusal> refusals;
-  for (size_t n = 0; n < graph.nodes.size(); ++n) {
-    CONCORD_ASSIGN_OR_RETURN(const hal::Support support, Ask(device, exact, n));
-    if (wished[n] != "f32") {
-      CONCORD_ASSIGN_OR_RETURN(const hal::Support faster, Ask(device, quick, n));
-      if (faster.ok() && faster.level >= support.level) {
-        words[n] = wished[n];
-        continue;
-      }
+  for (size_t n = 0; n < nodes; ++n) {
+    CONCORD_ASSIGN_OR_RETURN(exact[n], Ask(device, in_f32, n));
+    if (fast) wishes[n] = FastArithmeticsOf(graph, graph.nodes[n]);
+    most_wishes = std::max(most_wishes, wishes[n].size());
+  }
+  for (size_t wish = 0; wish < most_wishes; ++wish) {
+    Words asked = words;
+    for (size_t n = 0; n < nodes; ++n) {
+      if (words[n] == "f32" && wish < wishes[n].size()) asked[n] = wishes[n][wish];
     }
-    if (!support.ok()) refusals.push_back({static_cast<int32_t>(n), support.reason});
+    CONCORD_ASSIGN_OR_RETURN(const graph::LoweredProgram quick,
+                             graph::LoweredProgram::Lower(graph, graph::WholeGraph(graph), asked));
+    for (size_t n = 0; n < nodes; ++n) {
+      if (asked[n] == words[n]) continue;
+      CONCORD_ASSIGN_OR_RETURN(const hal::Support faster, Ask(device, quick, n));
+      if (faster.ok() && faster.level >= exact[n].level) words[n] = asked[n];
+    }
+  }
+  std::vector<Refusal> refusals;
+  for (size_t n = 0; n < nodes; ++n) {
+    if (words[n] == "f32" && !exact[n].ok()) refusals.push_back({static_cast<int32_t>(n), exact[n].reason});
   }
   return Choice{std::move(words), std::move(refusals)};
 }

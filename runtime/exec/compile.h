@@ -19,14 +19,10 @@ struct CompiledModule {
   hal::Program program;
 };
 
-// What is worth asking for beside f32 for weights of this packing: int8/32 where elements come in blocks, f16 and bf16
-// of their own types.
-const char* FastArithmetic(const packing::Packing& packing);
-
 // Fuses what the device takes fused, chooses each op's arithmetic, and compiles. `compute` is "exact" (f32 everywhere)
-// or "fast" (FastArithmetic of a weight, if the device is no slower at it). The module's graph is changed: by fusion,
-// and where the device refuses a weight's packing but would take it decoded, in the weight's type. It must stay where
-// it is. Unavailable, naming op, device and reason, where the device cannot compute something.
+// or "fast" (the first of packing::FastArithmetics of its weight at which the device is no slower). The module's graph
+// is changed: by fusion, and where the device refuses a weight's packing but would take it decoded, in the weight's
+// type. It must stay where it is. Unavailable, naming op, device and reason, where the device cannot compute something.
 absl::StatusOr<CompiledModule> CompileModule(graph::Module* module, const hal::Device& device,
                                              const std::string& compute);
 

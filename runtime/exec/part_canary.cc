@@ -7,6 +7,7 @@
 #include "ops/core/compare.h"
 #include "ops/core/numerics.h"
 #include "runtime/base/hash.h"
+#include "runtime/base/packing/int8_rows.h"
 #include "runtime/exec/capacities.h"
 #include "runtime/graph/placement.h"
 
@@ -281,7 +282,7 @@ absl::Status PartCanary::CompareWhole(const CanaryStep& step, const Trial& whole
   for (const int32_t n : whole.nodes) {
     work += step.work[n], tolerance += ToleranceOf(whole, n);
     // The last bit of an activation may take it to the next of 127 steps.
-    if (part_.arithmetic[n] == "int8/32") tolerance = std::max(tolerance, 1.0 / 127);
+    if (packing::Int8GroupOf(part_.arithmetic[n]) > 0) tolerance = std::max(tolerance, 1.0 / 127);
   }
   CONCORD_ASSIGN_OR_RETURN(const ValueBytes made, OnDevice(whole, work, what));
   for (const ValueId id : MadeBy(whole.graph, whole.nodes)) {

@@ -11,8 +11,8 @@
 
 #include "absl/time/clock.h"
 #include "runtime/base/memory_block.h"
+#include "runtime/base/packing/int8_rows.h"
 #include "runtime/exec/capacities.h"
-#include "runtime/exec/compile.h"
 #include "runtime/exec/probe_graphs.h"
 #include "runtime/exec/probe_program.h"
 #include "runtime/graph/cost.h"
@@ -124,6 +124,7 @@ class Prober {
   absl::StatusOr<Sample> PromptAttention(const char* packing, const HeadShape& shape);
   absl::StatusOr<double> StreamedBytes(const char* packing, const std::string& arithmetic, double seconds_a_byte);
   absl::StatusOr<double> CachedBytes(const char* packing, const std::string& arithmetic, double bytes);
+  std::string MeasuredArithmetic(const char* packing) const;
   absl::Status MeasureAttention(const char* packing);
   absl::Status MeasureRows();
   absl::Status MeasureCache(const char* packing);
@@ -286,6 +287,14 @@ absl::Status Prober::MeasureLinear(const char* packing, const std::string& arith
   return absl::OkStatus();
 }
 
+// The best one at which the device multiplies these weights.
+std::string Prober::MeasuredArithmetic(const char* packing) const {
+  for (const char* arithmetic : packing::FastArithmetics(PackingOf(packing))) {
+    if (model_.rates.count(absl::StrCat("linear/", packing, "/", arithmetic)) > 0) return arithmetic;
+  }
+  return "f32";
+}
+
 // The operations and the pairs of a prompt.
 absl::StatusOr<Sample> Prober::PromptAttention(const char* packing, const HeadShape& shape) {
   constexpr int64_t kTokens = kPromptTokens, kLen = 4 * kTokens;
@@ -342,12 +351,13 @@ absl::Status Prober::MeasureRows() {
 
 // The most that a step may read and still find it all in the cache: where the speed has fallen half of the way.
 absl::Status Prober::MeasureCache(const char* packing) {
-  const graph::Rate& rate = model_.RateOf("linear", packing, FastArithmetic(PackingOf(packing)));
+  const std::string arithmetic = MeasuredArithmetic(packing);
+  const graph::Rate& rate = model_.RateOf("linear", packing, arithmetic);
   const double half = std::sqrt(rate.bytes_per_second * rate.cached_bytes_per_second);
   const auto most = static_cast<double>(weights_->size_bytes());
   model_.cache_bytes = kSmallBytes;
   for (double bytes = 2 * kSmallBytes; bytes <= most && TimeLeft(); bytes *= 2) {
-    CONCORD_ASSIGN_OR_RETURN(const double speed, CachedBytes(packing, FastArithmetic(PackingOf(packing)), bytes));
+    CONCORD_ASSIGN_OR_RETURN(const double speed, CachedBytes(packing, arithmetic, bytes));
     if (speed < half) break;
     model_.cache_bytes = bytes;
   }
@@ -380,8 +390,11 @@ absl::Status Prober::MeasureCopies() {
 absl::Status Prober::Measure(const Figure& figure) {
   switch (figure.kind) {
     case Kind::kLinear: {
-      const absl::Status status = MeasureLinear(figure.packing, FastArithmetic(PackingOf(figure.packing)));
-      return absl::IsUnimplemented(status) ? MeasureLinear(figure.packing, "f32") : status;
+      for (const char* arithmetic : packing::FastArithmetics(PackingOf(figure.packing))) {
+        const absl::Status status = MeasureLinear(figure.packing, arithmetic);
+        if (!absl::IsUnimplemented(status)) return status;
+      }
+      return MeasureLinear(figure.packing, "f32");
     }
     case Kind::kExactLinear:
       return MeasureLinear(figure.packing, "f32");

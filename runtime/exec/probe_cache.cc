@@ -16,7 +16,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr int kFormat = 2;  // grows whenever a probe measures something else, or means something else by it
+constexpr int kFormat = 3;  // grows whenever a probe measures something else, or means something else by it
 constexpr char kKind[] = "probes";
 constexpr int64_t kMostBytes = 1 << 20;
 

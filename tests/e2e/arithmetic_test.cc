@@ -5,6 +5,7 @@
 
 #include "nlohmann/json.hpp"
 #include "tests/e2e/program.h"
+#include "tests/e2e/unpacked_model.h"
 
 // What the fast arithmetics cost: perplexity of trained models on text of their own, with the weights fixed, against
 // the f32 path.
@@ -53,6 +54,18 @@ TEST(Arithmetic, CostsNoPerplexityWhateverTheWeights) {
   for (const char* type : {"bf16", "f16", "iq4_nl", "mxfp4", "q4_0", "q4_1", "q5_0", "q5_1", "q8_0"}) {
     const std::string small = Scratch(type);
     Succeed({"quantize", model, small, "--type", type, "-q"});
+    ExpectNoCost(small, Scratch("text"), type);
+  }
+}
+
+// One scale of x for 256 elements; the demo model's rows are one and two blocks long.
+TEST(Arithmetic, CostsNoPerplexityInBlocksOf256) {
+  const std::string model = std::string(CONCORD_SOURCE_DIR) + "/examples/demo-model/demo.gguf", whole = Scratch("f32");
+  WriteFile(Scratch("text"), OwnText(model, "One day"));
+  WriteUnpacked(model, whole, "q8_0", "f32");  // `quantize` takes no packed weights
+  for (const char* type : {"q4_k_m", "q5_k_m", "q6_k"}) {
+    const std::string small = Scratch(type);
+    Succeed({"quantize", whole, small, "--type", type, "-q"});
     ExpectNoCost(small, Scratch("text"), type);
   }
 }

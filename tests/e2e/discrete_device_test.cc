@@ -1,12 +1,11 @@
 // Every command on a device with memory of its own that takes weights in f32, f16 and q8_0 only.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <cstring>
 #include <nlohmann/json.hpp>
 
-#include "runtime/loader/gguf_writer.h"
 #include "runtime/loader/model_source.h"
 #include "tests/e2e/program.h"
+#include "tests/e2e/unpacked_model.h"
 #include "tests/emulators/discrete/path.h"
 
 namespace concord::e2e {
@@ -38,31 +37,7 @@ std::string Packed(const std::string& name) {
 
 // The same model with every q4_0 tensor written as f16.
 std::string Unpacked(const std::string& packed, const std::string& name) {
-  const auto source = loader::Open(packed);
-  EXPECT_TRUE(source.ok()) << source.status();
-  const packing::Packing& f16 = *packing::Find("f16");
-  loader::GgufWriter writer;
-  for (const loader::GgufEntry& entry : (*source)->gguf_entries()) {
-    writer.SetRaw(entry.key, entry.value_type, entry.value);
-  }
-  std::vector<std::string> data;
-  for (const loader::Tensor& tensor : (*source)->tensors()) {
-    const bool decode = std::strcmp(tensor.type->name, "q4_0") == 0;
-    std::string& bytes = data.emplace_back(reinterpret_cast<const char*>(tensor.data), tensor.size_bytes);
-    if (decode) {
-      const int64_t blocks = tensor.size_bytes / tensor.type->block_bytes, elems = blocks * tensor.type->block_elems;
-      std::vector<float> values(elems);
-      tensor.type->decode(tensor.data, blocks, values.data());
-      bytes.resize(f16.Bytes(elems));
-      EXPECT_TRUE(f16.encode(values.data(), elems, bytes.data()));
-    }
-    EXPECT_TRUE(writer.AddTensor(tensor.name, decode ? f16 : *tensor.type, tensor.dims).ok());
-  }
-  EXPECT_TRUE(writer.Open(Scratch(name)).ok());
-  for (const std::string& bytes : data) {
-    EXPECT_TRUE(writer.Append({reinterpret_cast<const std::byte*>(bytes.data()), bytes.size()}).ok());
-  }
-  EXPECT_TRUE(writer.Finish().ok());
+  WriteUnpacked(packed, Scratch(name), "q4_0", "f16");
   return Scratch(name);
 }
 

@@ -5,6 +5,7 @@
 
 #include "kernels/cpu/bench/machine_limits.h"
 #include "kernels/cpu/kernel_table.h"
+#include "kernels/cpu/linear.h"
 
 // One core, one KV head with 4 query heads of 64 (a 1B llama), a cache of `length` tokens in f16 (`q8` 0) or q8_0 (1).
 // Decode: one query, GB/s of K and V, and what share that is of what the core reads from memory. Prefill: 64 queries at
@@ -69,7 +70,8 @@ BENCHMARK(RunArgMax)->Unit(benchmark::kMicrosecond);
 void RunQuantizeRows(benchmark::State& state) {
   std::vector<float> x(2048, 0.3f);
   std::vector<uint8_t> out(16384);
-  for (auto _ : state) Kernels().quantize_rows(x.data(), 2048, 1, 2048, out.data());
+  const LinearKernel* kernel = FindLinear("q4_k", "int8/256");
+  for (auto _ : state) kernel->make_rows(x.data(), 2048, 1, 2048, out.data());
   state.SetItemsProcessed(state.iterations() * 2048);
 }
 BENCHMARK(RunQuantizeRows);

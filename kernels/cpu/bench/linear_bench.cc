@@ -64,7 +64,7 @@ struct Operands {
 const Peak& PeakOf(const LinearKernel& kernel) {
   const MachineLimits& limits = OneThreadLimits();
   const std::string arithmetic = kernel.arithmetic;
-  return arithmetic == "f32" ? limits.f32 : arithmetic == "int8/32" ? limits.int8 : limits.floats;
+  return arithmetic == "f32" ? limits.f32 : arithmetic.substr(0, 4) == "int8" ? limits.int8 : limits.floats;
 }
 
 void RunLinear(benchmark::State& state, const LinearKernel* kernel, const packing::Packing* packing, int64_t n,

@@ -11,8 +11,8 @@
 namespace concord::kernels::CONCORD_ISA_NAMESPACE {
 
 const KernelTable kTable = {
-    CONCORD_ISA_VALUE, QuantizeRows, RmsNorm, LayerNorm, L2Norm,    Softmax, Glu,      UnaryRow,  AddRow,      MulRow,
-    ScaleRow,          LogitsPost,   ArgMax,  DecodeRow, RopeTable, Rope,    KvAppend, Attention, WeightedSum,
+    CONCORD_ISA_VALUE, RmsNorm,    LayerNorm, L2Norm,    Softmax,   Glu,  UnaryRow, AddRow,    MulRow,
+    ScaleRow,          LogitsPost, ArgMax,    DecodeRow, RopeTable, Rope, KvAppend, Attention, WeightedSum,
 };
 
 const LinearKernel* LinearList(int32_t* count) {

@@ -5,11 +5,17 @@
 // Formats of 256 elements a block, with scales of their own for parts of it: PutCodes and PutScales of each.
 namespace concord::kernels::CONCORD_ISA_NAMESPACE {
 
+// Bytes j and j + 1 of every lane as two words.
+CONCORD_INLINE __m512i BytesToWords(__m512i v, int j) {
+  const __m512i two = _mm512_srli_epi32(v, static_cast<unsigned>(8 * j));
+  return _mm512_or_si512(_mm512_and_si512(two, _mm512_set1_epi32(0xff)),
+                         _mm512_and_si512(_mm512_slli_epi32(two, 8), _mm512_set1_epi32(0xff0000)));
+}
+
 // The head of q4_k and q5_k, 16 bytes: d | dmin, then 6 bits of scale and minimum a sub-block in 12 bytes.
 CONCORD_INLINE void PutScalesK(const uint8_t* const* rows, int64_t at, int64_t block, Panel* panel) {
   const Dwords4 head = LoadColumns(rows, at);  // d | dmin, scales[0..3], [4..7], [8..11]
   const __m512 d = LowHalves(head.v[0]);
-  const __m512 neg_dmin = -HighHalves(head.v[0]);
   const __m512i six = Bytes512(0x3f);
   const __m512i top = Bytes512(0x30);
   const __m512i scales[2] = {_mm512_and_si512(head.v[1], six),
@@ -18,7 +24,10 @@ CONCORD_INLINE void PutScalesK(const uint8_t* const* rows, int64_t at, int64_t b
                            OrMasked(HighNibbles(head.v[3]), _mm512_srli_epi32(head.v[2], 2), top)};
   CONCORD_UNROLL for (int s = 0; s < 8; ++s) {
     _mm512_store_ps(panel->scale[block * 8 + s], d * UnsignedByte(scales[s / 4], s % 4));
-    _mm512_store_ps(panel->neg_min[block * 8 + s], neg_dmin * UnsignedByte(mins[s / 4], s % 4));
+  }
+  _mm512_store_ps(panel->neg_min[block], -HighHalves(head.v[0]));
+  CONCORD_UNROLL for (int s = 0; s < 8; s += 2) {
+    _mm512_store_si512(panel->min_codes[(block * 8 + s) / 2], BytesToWords(mins[s / 4], s % 4));
   }
 }
 
@@ -137,10 +146,12 @@ CONCORD_INLINE void PutScales(FormatQ2K, const uint8_t* const* rows, int64_t fir
     const Dwords4 scales = LoadColumns(rows, at);
     const __m512i pair = _mm512_loadu_si512(pairs[0]);
     const __m512 d = LowHalves(pair);
-    const __m512 neg_dmin = -HighHalves(pair);
     CONCORD_UNROLL for (int g = 0; g < 16; ++g) {
       _mm512_store_ps(panel->scale[b * 16 + g], d * UnsignedByte(LowNibbles(scales.v[g / 4]), g % 4));
-      _mm512_store_ps(panel->neg_min[b * 16 + g], neg_dmin * UnsignedByte(HighNibbles(scales.v[g / 4]), g % 4));
+    }
+    _mm512_store_ps(panel->neg_min[b], -HighHalves(pair));
+    CONCORD_UNROLL for (int g = 0; g < 16; g += 2) {
+      _mm512_store_si512(panel->min_codes[(b * 16 + g) / 2], BytesToWords(HighNibbles(scales.v[g / 4]), g % 4));
     }
   }
 }

@@ -17,4 +17,13 @@ CONCORD_INLINE __m512i AddDotBytes(__m512i sums, __m512i u, __m512i s) {
 #endif
 }
 
+// VPDPWSSD: to each of 16 sums two products of words.
+CONCORD_INLINE __m512i AddDotWords(__m512i sums, __m512i a, __m512i b) {
+#if defined(__AVX512VNNI__)
+  return _mm512_dpwssd_epi32(sums, a, b);
+#else
+  return _mm512_add_epi32(sums, _mm512_madd_epi16(a, b));
+#endif
+}
+
 }  // namespace concord::kernels::CONCORD_ISA_NAMESPACE

@@ -5,7 +5,7 @@
 #include "kernels/cpu/impl/dot_avx512.h"
 #endif
 
-// The product that "int8/32" is made of, one branch an instruction set.
+// The products that the arithmetics of int8 are made of, one branch an instruction set.
 namespace concord::kernels::CONCORD_ISA_NAMESPACE {
 
 #if defined(CONCORD_ISA_NEON)
@@ -55,6 +55,32 @@ CONCORD_INLINE VecI DotBytes(VecI sums, const uint8_t (*u)[4], const int8_t* q) 
   const VecI a = (VecI)(w & SetU(255)) * SetI(q[0]) + (VecI)((w >> 8) & SetU(255)) * SetI(q[1]);
   const VecI b = (VecI)((w >> 16) & SetU(255)) * SetI(q[2]) + (VecI)(w >> 24) * SetI(q[3]);
   return sums + a + b;
+#endif
+}
+
+// Two products a lane: m[r][0..1] * s[0..1].
+CONCORD_INLINE VecI DotWords(VecI sums, const int16_t (*m)[2], const int16_t* s) {
+  int32_t two;
+  __builtin_memcpy(&two, s, 4);
+#if defined(__AVX512F__)
+  return (VecI)AddDotWords((__m512i)sums, (__m512i)LoadAs<VecI>(m), _mm512_set1_epi32(two));
+#elif defined(CONCORD_ISA_NEON)
+  const int16x8_t x = vreinterpretq_s16_s32(vdupq_n_s32(two));
+  const auto dot = [x](int32x4_t sum, const int16_t(*at)[2]) __attribute__((always_inline)) {
+    const int16x8_t w = vld1q_s16(at[0]);
+    return vaddq_s32(sum, vpaddq_s32(vmull_s16(vget_low_s16(w), vget_low_s16(x)), vmull_high_s16(w, x)));
+  };
+  return {{dot(sums.p[0], m), dot(sums.p[1], m + 4), dot(sums.p[2], m + 8), dot(sums.p[3], m + 12)}};
+#elif defined(CONCORD_ISA_HALVES)
+  const __m256i x = _mm256_set1_epi32(two);
+  const auto dot = [x](VecI::Part sum, const int16_t(*at)[2]) __attribute__((always_inline)) {
+    return sum + (VecI::Part)_mm256_madd_epi16(LoadAs<__m256i>(at), x);
+  };
+  return {{dot(sums.p[0], m), dot(sums.p[1], m + 8)}};
+#else
+  const VecI w = LoadAs<VecI>(m);
+  const VecI low = (w << 16) >> 16;  // sign-extended
+  return sums + low * SetI(s[0]) + (w >> 16) * SetI(s[1]);
 #endif
 }
 

@@ -3,7 +3,7 @@
 #include "kernels/cpu/impl/bytes16.h"
 #include "kernels/cpu/impl/panel.h"
 
-// The packings of the arithmetic "int8/32", block layouts as in runtime/base/packing/<name>.h. The tests hold these
+// The packings of the arithmetics of int8, block layouts as in runtime/base/packing/<name>.h. The tests hold these
 // against the decoders there.
 namespace concord::kernels::CONCORD_ISA_NAMESPACE {
 
@@ -33,7 +33,7 @@ struct FormatQ4_0 : Format<32, 18, 32, 3, false> {
 struct FormatQ4_1 : Format<32, 20, 32, -1, true> {
   CONCORD_INLINE void Unpack(const uint8_t* p, UnpackedBlock* out) {
     out->scale[0] = LoadF16(p);
-    out->min[0] = -LoadF16(p + 2);
+    out->min = -LoadF16(p + 2);
     UnpackNibbles32(p + 4, out->u);
   }
 };
@@ -53,7 +53,7 @@ struct FormatQ5_0 : Format<32, 22, 32, 4, false> {
 struct FormatQ5_1 : Format<32, 24, 32, -1, true> {
   CONCORD_INLINE void Unpack(const uint8_t* p, UnpackedBlock* out) {
     out->scale[0] = LoadF16(p);
-    out->min[0] = -LoadF16(p + 2);
+    out->min = -LoadF16(p + 2);
     UnpackNibbles32(p + 8, out->u);
     AddFifthBits(p + 4, out->u);
   }
@@ -111,9 +111,11 @@ CONCORD_INLINE void ScalesAndMinsK(const uint8_t* p, UnpackedBlock* out) {
                              (c >> 4 & 0x0f0f0f0fu) | (b >> 2 & 0x30303030u)};
   float whole[16];
   Store(whole, ToFloat(LoadBytes(sixes)));
-  const float d = LoadF16(p), dmin = LoadF16(p + 2);
+  const float d = LoadF16(p);
   for (int s = 0; s < 8; ++s) out->scale[s] = d * whole[s];
-  for (int s = 0; s < 8; ++s) out->min[s] = dmin * whole[8 + s];
+  out->min = LoadF16(p + 2);
+  for (int s = 0; s < 8; ++s) out->min_codes[s] = static_cast<int16_t>(whole[8 + s]);
+  for (int s = 8; s < 16; ++s) out->min_codes[s] = 0;
 }
 
 // d f16, dmin f16, scales[12], q[128]
@@ -165,7 +167,8 @@ struct FormatQ2K : Format<256, 84, 16, -1, true> {
     uint8_t nibbles[32];
     UnpackNibbles32(p, nibbles);
     Store(out->scale, Set(LoadF16(p + 80)) * ToFloat(LoadBytes(nibbles)));
-    Store(out->min, Set(LoadF16(p + 82)) * ToFloat(LoadBytes(nibbles + 16)));
+    out->min = LoadF16(p + 82);
+    for (int g = 0; g < 16; ++g) out->min_codes[g] = nibbles[16 + g];
     CONCORD_UNROLL for (int i = 0; i < 256; i += 16) {
       StoreBytes16(out->u + i, (LoadBytes16(p + 16 + 32 * (i / 128) + i % 32) >> 2 * (i / 32 % 4)) & 3);
     }

@@ -151,4 +151,11 @@ CONCORD_INLINE Bytes4 BytesByQuarter(const Bytes4& rows) {
            _mm_unpackhi_epi64(g.v[1], g.v[3])}};
 }
 
+// Bytes 4 r to 4 r + 3 of a and b are values of row r for four groups each: as words, lane 4 l + r those of groups 2 l
+// and 2 l + 1.
+CONCORD_INLINE __m512i WordPairs(__m128i a, __m128i b) {
+  const __m128i by_pair = _mm_setr_epi8(0, 1, 4, 5, 8, 9, 12, 13, 2, 3, 6, 7, 10, 11, 14, 15);
+  return _mm512_cvtepu8_epi16(_mm256_set_m128i(_mm_shuffle_epi8(b, by_pair), _mm_shuffle_epi8(a, by_pair)));
+}
+
 }  // namespace concord::kernels::CONCORD_ISA_NAMESPACE

@@ -2,10 +2,11 @@
 
 #include "kernels/cpu/impl/decode_superblocks_avx512.h"
 #include "kernels/cpu/impl/four_rows_avx512.h"
+#include "kernels/cpu/impl/token_row.h"
 
 // Of each format, for a chunk of 256 elements of four rows that begins at w[r]: SumChunk gives the sums of u q, x being
 // the 256 values in the format's order, and ScaleChunk the scales and, where there are any, the minima with their sign
-// turned.
+// turned: of blocks of 32 as they are, of 256 their whole factors in words (WordPairs) and what these multiply.
 namespace concord::kernels::CONCORD_ISA_NAMESPACE {
 
 template <typename F>
@@ -13,7 +14,8 @@ struct FourRows {
   static constexpr int kVectors = kChunk / F::kGroup / 4;
   __m512i sum[kVectors];
   __m512 scale[kVectors];
-  __m512 neg_min[kVectors];
+  __m512 neg_min[kBlockScale<F> ? 1 : kVectors];
+  __m512i min_codes[F::kGroup == 16 ? 2 : 1];
 };
 
 template <typename F>
@@ -181,7 +183,7 @@ CONCORD_INLINE void ScaleChunkK(const uint8_t* const* w, FourRows<F>* out) {
   const __m128i halves =
       _mm_shuffle_epi8(head.v[0], _mm_setr_epi8(0, 1, 4, 5, 8, 9, 12, 13, 2, 3, 6, 7, 10, 11, 14, 15));
   const __m512 d = _mm512_broadcast_f32x4(_mm_cvtph_ps(halves));
-  const __m512 neg_dmin = -_mm512_broadcast_f32x4(_mm_cvtph_ps(_mm_unpackhi_epi64(halves, halves)));
+  out->neg_min[0] = -_mm512_broadcast_f32x4(_mm_cvtph_ps(_mm_unpackhi_epi64(halves, halves)));
   const __m128i six = _mm_set1_epi8(0x3f), four = _mm_set1_epi8(0x0f), top = _mm_set1_epi8(0x30);
   const auto high_ones = [&](__m128i low_four, __m128i high_two) {
     return _mm_or_si128(_mm_and_si128(low_four, four), _mm_and_si128(_mm_srli_epi32(high_two, 2), top));
@@ -190,10 +192,8 @@ CONCORD_INLINE void ScaleChunkK(const uint8_t* const* w, FourRows<F>* out) {
   const __m128i by_lane = _mm_setr_epi8(0, 4, 8, 12, 2, 6, 10, 14, 1, 5, 9, 13, 3, 7, 11, 15);
   const __m128i scales[2] = {_mm_and_si128(head.v[1], six), high_ones(head.v[3], head.v[1])};
   const __m128i mins[2] = {_mm_and_si128(head.v[2], six), high_ones(_mm_srli_epi32(head.v[3], 4), head.v[2])};
-  CONCORD_UNROLL for (int v = 0; v < 2; ++v) {
-    out->scale[v] = d * FloatsU8(_mm_shuffle_epi8(scales[v], by_lane));
-    out->neg_min[v] = neg_dmin * FloatsU8(_mm_shuffle_epi8(mins[v], by_lane));
-  }
+  CONCORD_UNROLL for (int v = 0; v < 2; ++v) { out->scale[v] = d * FloatsU8(_mm_shuffle_epi8(scales[v], by_lane)); }
+  out->min_codes[0] = WordPairs(mins[0], mins[1]);
 }
 CONCORD_INLINE void ScaleChunk(FormatQ4K, const uint8_t* const* w, FourRows<FormatQ4K>* out) { ScaleChunkK(w, out); }
 CONCORD_INLINE void ScaleChunk(FormatQ5K, const uint8_t* const* w, FourRows<FormatQ5K>* out) { ScaleChunkK(w, out); }
@@ -228,13 +228,14 @@ CONCORD_INLINE void SumChunk(FormatQ2K, const uint8_t* const* w, const int8_t* x
   }
 }
 CONCORD_INLINE void ScaleChunk(FormatQ2K, const uint8_t* const* w, FourRows<FormatQ2K>* out) {
-  const __m512 d = HalvesOfRows(w, 80), neg_dmin = -HalvesOfRows(w, 82);
+  const __m512 d = HalvesOfRows(w, 80);
   const Bytes4 bytes = BytesByQuarter({{Load128(w[0]), Load128(w[1]), Load128(w[2]), Load128(w[3])}});
   const __m128i nibble = _mm_set1_epi8(15);
-  CONCORD_UNROLL for (int v = 0; v < 4; ++v) {
-    out->scale[v] = d * FloatsU8(_mm_and_si128(bytes.v[v], nibble));
-    out->neg_min[v] = neg_dmin * FloatsU8(_mm_and_si128(_mm_srli_epi32(bytes.v[v], 4), nibble));
-  }
+  CONCORD_UNROLL for (int v = 0; v < 4; ++v) out->scale[v] = d * FloatsU8(_mm_and_si128(bytes.v[v], nibble));
+  out->neg_min[0] = -HalvesOfRows(w, 82);
+  const Bytes4 rows = DwordsOfRows(w, 0);
+  const auto mins = [&](int i) { return _mm_and_si128(_mm_srli_epi32(rows.v[i], 4), nibble); };
+  CONCORD_UNROLL for (int h = 0; h < 2; ++h) out->min_codes[h] = WordPairs(mins(2 * h), mins(2 * h + 1));
 }
 
 CONCORD_INLINE void SumChunk(FormatQ3K, const uint8_t* const* w, const int8_t* x, FourRows<FormatQ3K>* out) {

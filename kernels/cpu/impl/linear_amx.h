@@ -3,7 +3,7 @@
 #include "kernels/cpu/impl/linear_int8.h"
 #include "kernels/cpu/impl/tiles.h"
 
-// linear, arithmetic "int8/32", with the tile unit (AMX): the integer sum of one group for 16 rows of x by 16 of W is
+// linear in int8 with the tile unit (AMX): the integer sum of one group for 16 rows of x by 16 of W is
 // one instruction, which leaves the sums of floats as the work. Panels are those of the vector code without offsets:
 // 4 bytes of k a lane are just what the unit wants of its second operand. The integer sums are exact and the sums of
 // floats are written in the same order, so the bits are the same too.
@@ -22,8 +22,9 @@ constexpr int64_t kBlockPasses = 4;
 // 16 rows of x, one chunk of k.
 struct PackedTokens {
   alignas(64) int8_t q[kTokenTile][kChunk];
-  alignas(64) float scale[kChunk / 32][kTokenTile];
-  alignas(64) float scaled_sum[kChunk / 16][kTokenTile];  // a group of W, of formats with a minimum
+  alignas(64) float scale[kChunk / 32][kTokenTile];  // a group of x
+  // Of formats with a minimum: of a group of W, or (words) of two.
+  alignas(64) float sums[kChunk / 32][kTokenTile];
 };
 
 struct AmxScratch {
@@ -34,26 +35,22 @@ struct AmxScratch {
 template <typename F>
 CONCORD_INLINE void PackTokens(const LinearTile& tile, int64_t m, int64_t m_end, int64_t k0, PackedTokens* out) {
   const int64_t chunk = Min(kChunk, tile.k - k0);
-  const uint8_t* rows[kTokenTile];  // past the end the last one again; those results are not written
-  for (int64_t t = 0; t < kTokenTile; ++t) {
-    const int64_t at = Min(m + t, m_end - 1), row = tile.x_rows == nullptr ? at : tile.x_rows[at];
-    rows[t] = static_cast<const uint8_t*>(tile.x) + row * tile.x_stride_bytes;
+  const uint8_t *scale[kTokenTile], *sums[kTokenTile];
+  for (int64_t t = 0; t < kTokenTile; ++t) {  // past the end the last one again; those results are not written
+    const TokenRow row = RowAt<F>(tile, Min(m + t, m_end - 1), k0);
+    for (int64_t i = 0; m + t < m_end && i < chunk; i += 32) __builtin_memcpy(out->q[t] + i, row.q + i, 32);
+    scale[t] = reinterpret_cast<const uint8_t*>(row.scale);
+    sums[t] = static_cast<const uint8_t*>(row.sums);
   }
-  for (int64_t t = 0; t < Min(kTokenTile, m_end - m); ++t) {
-    for (int64_t i = 0; i < chunk; i += 32) __builtin_memcpy(out->q[t] + i, rows[t] + k0 + i, 32);
-  }
-  // Four groups a turn; what is read past the last one lies in the same record.
-  const auto transpose = [&](int64_t offset, int64_t groups, float(*to)[kTokenTile]) {
-    for (int64_t g = 0; g < groups; g += 4) {
-      const Dwords4 columns = LoadColumns(rows, offset + g * 4);
-      for (int64_t i = 0; i < Min(4, groups - g); ++i) _mm512_store_si512(to[g + i], columns.v[i]);
+  // Four dwords a turn; what is read past the last one lies in the same record.
+  const auto transpose = [](const uint8_t* const* rows, int64_t count, float(*to)[kTokenTile]) {
+    for (int64_t i = 0; i < count; i += 4) {
+      const Dwords4 columns = LoadColumns(rows, 4 * i);
+      for (int64_t j = 0; j < Min(4, count - i); ++j) _mm512_store_si512(to[i + j], columns.v[j]);
     }
   };
-  transpose(ScaleOffset(tile.k) + k0 / 32 * 4, chunk / 32, out->scale);
-  if (F::kHasMin) {
-    const int64_t sums = F::kGroup == 16 ? ScaledSum16Offset(tile.k) : ScaledSumOffset(tile.k);
-    transpose(sums + k0 / F::kGroup * 4, chunk / F::kGroup, out->scaled_sum);
-  }
+  transpose(scale, kBlockScale<F> ? 1 : chunk / 32, out->scale);
+  if (F::kHasMin) transpose(sums, kBlockScale<F> ? chunk / F::kGroup / 2 : chunk / 32, out->sums);
 }
 
 // 16 rows of x by one panel, kSpanGroups groups from first_group on.
@@ -110,12 +107,31 @@ template <typename P>
 CONCORD_INLINE void AddGroup(const AmxItem& item, int64_t g, const int32_t (*products)[kPanelRows], VecF* acc) {
   const int64_t group = item.first_group + g;
   const VecF w_scale = Load(item.panel->scale[group]);
-  const VecF neg_min = P::kHasMin ? Load(item.panel->neg_min[group]) : VecF{};
-  const float* const x_scale = item.x->scale[group * P::kGroup / 32];
-  const float* const x_sum = item.x->scaled_sum[group];
+  if constexpr (P::kBlockScale) {
+    CONCORD_UNROLL for (int t = 0; t < kTokenTile; ++t) {
+      acc[t] = Fma(ToFloat(LoadAs<VecI>(products[t])), w_scale, acc[t]);
+    }
+  } else {
+    const VecF neg_min = P::kHasMin ? Load(item.panel->neg_min[group]) : VecF{};
+    CONCORD_UNROLL for (int t = 0; t < kTokenTile; ++t) {
+      acc[t] = Fma(ToFloat(LoadAs<VecI>(products[t])), w_scale * Set(item.x->scale[group][t]), acc[t]);
+      if (P::kHasMin) acc[t] = Fma(neg_min, Set(item.x->sums[group][t]), acc[t]);
+    }
+  }
+}
+
+// "int8/256": the minima of a block, the scale of x, and what earlier blocks gave.
+template <typename P>
+CONCORD_INLINE void FinishBlock(const AmxItem& item, bool first, VecF* acc) {
   CONCORD_UNROLL for (int t = 0; t < kTokenTile; ++t) {
-    acc[t] = Fma(ToFloat(LoadAs<VecI>(products[t])), w_scale * Set(x_scale[t]), acc[t]);
-    if (P::kHasMin) acc[t] = Fma(neg_min, Set(x_sum[t]), acc[t]);
+    if constexpr (P::kHasMin) {
+      VecI mins = {};
+      CONCORD_UNROLL for (int i = 0; i < kChunk / P::kGroup / 2; ++i) {
+        mins = DotWords(mins, item.panel->min_codes[i], reinterpret_cast<const int16_t*>(&item.x->sums[i][t]));
+      }
+      acc[t] = Fma(ToFloat(mins), Load(item.panel->neg_min[0]), acc[t]);
+    }
+    acc[t] = Fma(acc[t], Set(item.x->scale[0][t]), first ? VecF{} : Load(item.sums + t * kPassRows));
   }
 }
 
@@ -140,18 +156,24 @@ static void MultiplyPacked(const PackedTokens* x, int64_t token_tiles, int64_t p
     StoreGroup(g, scratch->products[0][g]);
   }
   CONCORD_UNROLL for (int g = 0; g < kAhead; ++g) StartGroup<P>(next, g);
+  VecF acc[kTokenTile];  // of a block of two items, neighbours, the first one's go on here
   for (int64_t i = 0; i < items; ++i) {
     const AmxItem after_next = item_at(i + 2);
-    VecF acc[kTokenTile];
-    CONCORD_UNROLL for (int t = 0; t < kTokenTile; ++t) {
-      acc[t] = first && item.first_group == 0 ? VecF{} : Load(item.sums + t * kPassRows);
+    if (item.first_group == 0 || !P::kBlockScale) {
+      CONCORD_UNROLL for (int t = 0; t < kTokenTile; ++t) {
+        acc[t] = P::kBlockScale || (first && item.first_group == 0) ? VecF{} : Load(item.sums + t * kPassRows);
+      }
     }
     CONCORD_UNROLL for (int g = 0; g < kSpanGroups; ++g) {
       StoreGroup(g, scratch->products[(i + 1) % 2][g]);
       StartGroup<P>(g + kAhead < kSpanGroups ? next : after_next, (g + kAhead) % kSpanGroups);
       if (g < groups) AddGroup<P>(item, g, scratch->products[i % 2][g], acc);
     }
-    CONCORD_UNROLL for (int t = 0; t < kTokenTile; ++t) Store(item.sums + t * kPassRows, acc[t]);
+    const bool ends = item.first_group + kSpanGroups == kChunk / P::kGroup;
+    if (P::kBlockScale && ends) FinishBlock<P>(item, first, acc);
+    if (!P::kBlockScale || ends) {
+      CONCORD_UNROLL for (int t = 0; t < kTokenTile; ++t) Store(item.sums + t * kPassRows, acc[t]);
+    }
     item = next;
     next = after_next;
   }

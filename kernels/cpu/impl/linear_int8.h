@@ -7,7 +7,7 @@
 #include "kernels/cpu/impl/linear_row_avx512.h"
 #endif
 
-// linear, arithmetic "int8/32": panels of W are decoded into L1 and multiplied with all rows of x of the tile.
+// linear in int8: panels of W are decoded into L1 and multiplied with all rows of x of the tile.
 namespace concord::kernels::CONCORD_ISA_NAMESPACE {
 
 // AVX-512: 2 panels * 6 rows of x, an integer and a float sum each, make 24 registers; 8 are left for W and scales.
@@ -44,14 +44,15 @@ CONCORD_INLINE void DecodePanel(const uint8_t* const* rows, int64_t first, int64
 }
 
 // What of a format the product depends on.
-template <int kGroupElems, bool kOffset, bool kMin>
+template <int kGroupElems, bool kOffset, bool kMin, bool kOneScale>
 struct ProductKind {
   static constexpr int kGroup = kGroupElems;
   static constexpr bool kHasOffset = kOffset;
   static constexpr bool kHasMin = kMin;
+  static constexpr bool kBlockScale = kOneScale;
 };
 template <typename F>
-using KindOf = ProductKind<F::kGroup, (F::kOffsetShift >= 0 && !kSignedCodes), F::kHasMin>;
+using KindOf = ProductKind<F::kGroup, (F::kOffsetShift >= 0 && !kSignedCodes), F::kHasMin, kBlockScale<F>>;
 
 // A part of W that will be read later, asked for a little at a time while others are multiplied: all at once, requests
 // would fill the queues and stall the loads behind them.
@@ -60,6 +61,33 @@ struct Ahead {
   int64_t bytes;  // for each group of one call of MultiplyChunk
 };
 
+// "int8/256": the minima of a block, and then the scale of x.
+template <typename P, int kPanels, int kTokens>
+CONCORD_INLINE void FinishBlock(const Panel* panels, const TokenRow* x, bool first, const float* sums,
+                                VecF (*acc)[kPanels]) {
+  if constexpr (P::kHasMin) {
+    VecI mins[kTokens][kPanels] = {};
+    CONCORD_UNROLL for (int i = 0; i < kChunk / P::kGroup / 2; ++i) {
+      CONCORD_UNROLL for (int t = 0; t < kTokens; ++t) {
+        CONCORD_UNROLL for (int p = 0; p < kPanels; ++p) {
+          mins[t][p] = DotWords(mins[t][p], panels[p].min_codes[i], x[t].Sums(2 * i));
+        }
+      }
+    }
+    CONCORD_UNROLL for (int t = 0; t < kTokens; ++t) {
+      CONCORD_UNROLL for (int p = 0; p < kPanels; ++p) {
+        acc[t][p] = Fma(ToFloat(mins[t][p]), Load(panels[p].neg_min[0]), acc[t][p]);
+      }
+    }
+  }
+  CONCORD_UNROLL for (int t = 0; t < kTokens; ++t) {
+    CONCORD_UNROLL for (int p = 0; p < kPanels; ++p) {
+      const VecF before = first ? VecF{} : Load(sums + t * kPassRows + p * kPanelRows);
+      acc[t][p] = Fma(acc[t][p], Set(x[t].scale[0]), before);
+    }
+  }
+}
+
 // kPanels * 16 rows of W by kTokens rows of x over one chunk of k.
 template <typename P, int kPanels, int kTokens>
 static void MultiplyChunk(const Panel* panels, const TokenRow* x, int64_t chunk, int shift, bool first, Ahead ahead,
@@ -67,7 +95,7 @@ static void MultiplyChunk(const Panel* panels, const TokenRow* x, int64_t chunk,
   VecF acc[kTokens][kPanels];
   CONCORD_UNROLL for (int t = 0; t < kTokens; ++t) {
     CONCORD_UNROLL for (int p = 0; p < kPanels; ++p) {
-      acc[t][p] = first ? VecF{} : Load(sums + t * kPassRows + p * kPanelRows);
+      acc[t][p] = P::kBlockScale || first ? VecF{} : Load(sums + t * kPassRows + p * kPanelRows);
     }
   }
   for (int64_t g = 0; g < chunk / P::kGroup; ++g) {
@@ -87,11 +115,14 @@ static void MultiplyChunk(const Panel* panels, const TokenRow* x, int64_t chunk,
     CONCORD_UNROLL for (int p = 0; p < kPanels; ++p) {
       const VecF scale = Load(panels[p].scale[g]);
       CONCORD_UNROLL for (int t = 0; t < kTokens; ++t) {
-        acc[t][p] = Fma(ToFloat(dot[t][p]), scale * Set(x[t].scale[g * P::kGroup / 32]), acc[t][p]);
-        if (P::kHasMin) acc[t][p] = Fma(Load(panels[p].neg_min[g]), Set(x[t].scaled_sum[g]), acc[t][p]);
+        acc[t][p] = Fma(ToFloat(dot[t][p]), P::kBlockScale ? scale : scale * Set(x[t].scale[g]), acc[t][p]);
+        if (P::kHasMin && !P::kBlockScale) {
+          acc[t][p] = Fma(Load(panels[p].neg_min[g]), Set(x[t].ScaledSum(g)), acc[t][p]);
+        }
       }
     }
   }
+  if constexpr (P::kBlockScale) FinishBlock<P, kPanels, kTokens>(panels, x, first, sums, acc);
   CONCORD_UNROLL for (int t = 0; t < kTokens; ++t) {
     CONCORD_UNROLL for (int p = 0; p < kPanels; ++p) Store(sums + t * kPassRows + p * kPanelRows, acc[t][p]);
   }
@@ -111,7 +142,7 @@ template <typename F>
 CONCORD_INLINE void PrefetchRow(const TokenRow& x, int64_t chunk) {
   for (int64_t at = 0; at < chunk; at += 64) PrefetchNear(x.q + at);
   PrefetchNear(x.scale);
-  if (F::kHasMin) PrefetchNear(x.scaled_sum);
+  if (F::kHasMin) PrefetchNear(x.sums);
   if (F::kOffsetShift >= 0) PrefetchNear(x.neg_sum);
 }
 

@@ -1,9 +1,8 @@
 #pragma once
 
 #include "kernels/cpu/impl/four_rows_formats_avx512.h"
-#include "kernels/cpu/impl/token_row.h"
 
-// linear, arithmetic "int8/32", one row of x by four rows of W at a time.
+// linear in int8, one row of x by four rows of W at a time.
 namespace concord::kernels::CONCORD_ISA_NAMESPACE {
 
 // Rows whose last chunk is none are read from a copy of it.
@@ -27,15 +26,31 @@ CONCORD_INLINE void OrderX(const int8_t* q, int64_t k, int8_t* out) {
   }
 }
 
-// One value for every kEvery groups, of `count` groups from g on, to the lanes of result v. Nothing beyond them is
-// read.
-template <Order kOf, int kEvery>
+// A value of each of `count` groups from g on, to the lanes of result v. Nothing beyond them is read.
+template <Order kOf>
 CONCORD_INLINE __m512i ToLanes(const void* values, int64_t g, int count, int v) {
   alignas(64) int32_t lane[16];
-  CONCORD_UNROLL for (int i = 0; i < 16; ++i) lane[i] = GroupOf(kOf, v, i / 4) / kEvery;
-  const auto there = static_cast<__mmask16>((1u << count / kEvery) - 1u);
-  const __m512i all = _mm512_maskz_loadu_epi32(there, static_cast<const int32_t*>(values) + g / kEvery);
+  CONCORD_UNROLL for (int i = 0; i < 16; ++i) lane[i] = GroupOf(kOf, v, i / 4);
+  const auto there = static_cast<__mmask16>((1u << count) - 1u);
+  const __m512i all = _mm512_maskz_loadu_epi32(there, static_cast<const int32_t*>(values) + g);
   return _mm512_permutexvar_epi32(_mm512_load_si512(lane), all);
+}
+
+// "int8/256": adds a block's minima and multiplies with the scale of x.
+template <typename F>
+CONCORD_INLINE __m128 FinishBlock(const FourRows<F>& rows, const TokenRow& x, int64_t g, __m128 sums, __m128 acc) {
+  if constexpr (F::kHasMin) {
+    const __m512i by_pair = _mm512_setr_epi32(0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3);
+    __m512i mins = {};
+    CONCORD_UNROLL for (int h = 0; h < kChunk / F::kGroup / 8; ++h) {
+      const __m512i x_sums = _mm512_permutexvar_epi32(by_pair, _mm512_castsi128_si512(Load128(x.Sums(g + 8 * h))));
+      mins = AddDotWords(mins, rows.min_codes[h], x_sums);
+    }
+    const __m256i half = _mm256_add_epi32(_mm512_castsi512_si256(mins), _mm512_extracti64x4_epi64(mins, 1));
+    const __m128i all = _mm_add_epi32(_mm256_castsi256_si128(half), _mm256_extracti128_si256(half, 1));
+    sums = _mm_fmadd_ps(_mm_cvtepi32_ps(all), _mm512_castps512_ps128(rows.neg_min[0]), sums);
+  }
+  return _mm_fmadd_ps(sums, _mm_set1_ps(x.scale[g * F::kGroup / kChunk]), acc);
 }
 
 // Adds groups [g, g + count) of a chunk, in order, to the sums of four rows.
@@ -46,23 +61,26 @@ CONCORD_INLINE __m128 AddChunk(const uint8_t* const* w, const TokenRow& x, const
   Rows rows;
   ScaleChunk(F{}, w, &rows);
   SumChunk(F{}, w, ordered + g * F::kGroup, &rows);
+  constexpr bool kOwnScale = !kBlockScale<F>, kOwnMin = kOwnScale && F::kHasMin;
   alignas(64) float sum[Rows::kVectors * 4][4], scale[Rows::kVectors * 4][4], neg_min[Rows::kVectors * 4][4];
   CONCORD_UNROLL for (int v = 0; v < Rows::kVectors; ++v) {
     __m512i s = rows.sum[v];
     if (F::kOffsetShift >= 0) {
-      const __m512i neg_sum = ToLanes<kOrder<F>, 1>(x.neg_sum, g, count, v);
+      const __m512i neg_sum = ToLanes<kOrder<F>>(x.neg_sum, g, count, v);
       s = _mm512_add_epi32(s, _mm512_slli_epi32(neg_sum, static_cast<unsigned>(F::kOffsetShift & 31)));
     }
     _mm512_store_ps(sum[4 * v], _mm512_cvtepi32_ps(s));
-    _mm512_store_ps(scale[4 * v],
-                    rows.scale[v] * _mm512_castsi512_ps(ToLanes<kOrder<F>, 32 / F::kGroup>(x.scale, g, count, v)));
-    if (F::kHasMin) _mm512_store_ps(neg_min[4 * v], rows.neg_min[v]);
+    if (kOwnScale) rows.scale[v] *= _mm512_castsi512_ps(ToLanes<kOrder<F>>(x.scale, g, count, v));
+    _mm512_store_ps(scale[4 * v], rows.scale[v]);
+    if (kOwnMin) _mm512_store_ps(neg_min[4 * v], rows.neg_min[v]);
   }
+  __m128 sums = kOwnScale ? acc : __m128{};
   const auto add = [&](int v, int l) {
     const int at = 4 * v + l;
-    acc = _mm_fmadd_ps(_mm_load_ps(sum[at]), _mm_load_ps(scale[at]), acc);
-    if (F::kHasMin)
-      acc = _mm_fmadd_ps(_mm_load_ps(neg_min[at]), _mm_set1_ps(x.scaled_sum[g + GroupOf(kOrder<F>, v, l)]), acc);
+    sums = _mm_fmadd_ps(_mm_load_ps(sum[at]), _mm_load_ps(scale[at]), sums);
+    if (kOwnMin) {
+      sums = _mm_fmadd_ps(_mm_load_ps(neg_min[at]), _mm_set1_ps(x.ScaledSum(g + GroupOf(kOrder<F>, v, l))), sums);
+    }
   };
   CONCORD_UNROLL for (int i = 0; i < kChunk / F::kGroup; ++i) {
     if (i >= count) break;
@@ -70,7 +88,8 @@ CONCORD_INLINE __m128 AddChunk(const uint8_t* const* w, const TokenRow& x, const
       if (GroupOf(kOrder<F>, at / 4, at % 4) == i) add(at / 4, at % 4);
     }
   }
-  return acc;
+  if constexpr (kOwnScale) return sums;
+  return FinishBlock<F>(rows, x, g, sums, acc);
 }
 
 // The results of four rows of W, which are `step` bytes apart.

@@ -2,7 +2,7 @@
 
 #include "kernels/cpu/impl/simd.h"
 
-// The form in which both paths of the arithmetic "int8/32" (matrix-vector and matrix-matrix) meet weights: 16 rows of W
+// The form in which both paths of the arithmetics of int8 (matrix-vector and matrix-matrix) meet weights: 16 rows of W
 // by a chunk of k, decoded into scratch that stays in L1. Lane = row, so no sum crosses lanes, and one activation that
 // is broadcast feeds 16 rows.
 namespace concord::kernels::CONCORD_ISA_NAMESPACE {
@@ -13,9 +13,11 @@ constexpr int64_t kPanelRows = 16;
 constexpr int64_t kChunk = 256;
 
 struct Panel {
-  alignas(64) uint8_t q[kChunk / 4][kPanelRows][4];    // element 4i + b of row r at [i][r][b]
-  alignas(64) float scale[kChunk / 16][kPanelRows];    // a group
-  alignas(64) float neg_min[kChunk / 16][kPanelRows];  // a group, of formats with a minimum
+  alignas(64) uint8_t q[kChunk / 4][kPanelRows][4];  // element 4i + b of row r at [i][r][b]
+  alignas(64) float scale[kChunk / 16][kPanelRows];  // a group
+  // Of formats with a minimum: of a group, or of a block of 256 what min_codes[i], of groups 2 i and 2 i + 1, multiply.
+  alignas(64) float neg_min[kChunk / 32][kPanelRows];
+  alignas(64) int16_t min_codes[kChunk / 32][kPanelRows][2];
 };
 
 // Where the machine has no product of unsigned with signed bytes (Arm without i8mm), or one that overflows (AVX2), the
@@ -27,8 +29,8 @@ constexpr bool kSignedCodes = true;
 constexpr bool kSignedCodes = false;
 #endif
 
-// What a packing is to this arithmetic: element = scale * (u - 2^kOffsetShift) - min, u an unsigned byte, scale and min
-// one a group.
+// What a packing is to these arithmetics: element = scale * (u - 2^kOffsetShift) - min, u an unsigned byte, scale and
+// min one a group. In blocks of 256 min is min_codes * min.
 template <int kElems, int kBytes, int kGroupElems, int kShift, bool kMin>
 struct Format {
   static constexpr int kBlockElems = kElems;
@@ -42,7 +44,8 @@ struct Format {
 struct UnpackedBlock {
   uint8_t u[256];
   float scale[16];
-  float min[16];
+  float min;
+  int16_t min_codes[16];  // of blocks of 256; zeros behind the last
 };
 
 // 32 codes of each of 16 rows, `stride` bytes apart, less `offset`, to eight fours of a panel.
@@ -105,8 +108,11 @@ CONCORD_INLINE void DecodePanelByBlocks(const uint8_t* const* rows, int64_t firs
     }
     PutGroups<kGroups>(blocks[0].scale, panel->scale + b * kGroups);
     if (F::kHasMin) {
-      PutGroups<kGroups>(blocks[0].min, panel->neg_min + b * kGroups);
-      for (int g = 0; g < kGroups; ++g) Store(panel->neg_min[b * kGroups + g], -Load(panel->neg_min[b * kGroups + g]));
+      for (int64_t r = 0; r < kPanelRows; ++r) panel->neg_min[b][r] = -blocks[r].min;
+    }
+    if (F::kHasMin && F::kBlockElems == 256) {
+      PutFours(reinterpret_cast<const uint8_t*>(blocks[0].min_codes), sizeof(UnpackedBlock), 0,
+               reinterpret_cast<uint8_t(*)[kPanelRows][4]>(panel->min_codes));
     }
     for (int64_t i = 0; i < F::kBlockElems; i += 32) {
       PutFours(blocks[0].u + i, sizeof(UnpackedBlock), kOffset, panel->q + (b * F::kBlockElems + i) / 4);

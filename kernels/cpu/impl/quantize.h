@@ -48,48 +48,66 @@ CONCORD_INLINE void StoreBytes(int8_t* out, VecI v) {
 #endif
 }
 
-// 32 values; returns the scale and the two sums of 16.
+// A group of x; returns its scale and the sums of 16.
+template <int64_t kElems>
 CONCORD_INLINE float QuantizeGroup(const float* x, int8_t* q, int32_t* sums) {
-  const VecF a = Load(x);
-  const VecF b = Load(x + 16);
   // The bits of magnitudes are integers in the same order, infinity and NaN above all others.
-  const VecI abs_a = (VecI)Abs(a);
-  const VecI abs_b = (VecI)Abs(b);
-  const VecI above = (VecI)(abs_a > abs_b);
-  const int32_t top = MaxInt((abs_a & above) | (abs_b & ~above));
+  VecI largest_bits = {};
+  for (int64_t i = 0; i < kElems; i += 16) {
+    const VecI bits = (VecI)Abs(Load(x + i));
+    const VecI above = (VecI)(bits > largest_bits);
+    largest_bits = (bits & above) | (largest_bits & ~above);
+  }
+  const int32_t top = MaxInt(largest_bits);
   const float largest = FloatFromBits(static_cast<uint32_t>(top));
   if (top >= 0x7f800000 || largest < 1e-30f) {
-    __builtin_memset(q, 0, 32);
-    sums[0] = sums[1] = 0;
+    __builtin_memset(q, 0, kElems);
+    for (int64_t i = 0; i < kElems / 16; ++i) sums[i] = 0;
     return top >= 0x7f800000 ? FloatFromBits(0x7fc00000u) : 0.0f;
   }
   const VecF inverse = Set(127.0f / largest);
-  const VecI qa = ToInt(RoundEven(a * inverse));
-  const VecI qb = ToInt(RoundEven(b * inverse));
-  StoreBytes(q, qa);
-  StoreBytes(q + 16, qb);
-  sums[0] = SumInt(qa);
-  sums[1] = SumInt(qb);
+  for (int64_t i = 0; i < kElems / 16; ++i) {
+    const VecI rounded = ToInt(RoundEven(Load(x + 16 * i) * inverse));
+    StoreBytes(q + 16 * i, rounded);
+    sums[i] = SumInt(rounded);
+  }
   return largest / 127.0f;
 }
 
+// A group's scale and its sums of 16 to where the record has them.
+CONCORD_INLINE void PutSums(RowsOf32, uint8_t* record, int64_t k, int64_t group, float scale, const int32_t* sums) {
+  const int32_t sum = sums[0] + sums[1];
+  reinterpret_cast<float*>(record + RowsOf32::Scale(k))[group] = scale;
+  reinterpret_cast<float*>(record + RowsOf32::ScaledSum(k))[group] = scale * static_cast<float>(sum);
+  reinterpret_cast<int32_t*>(record + RowsOf32::NegSum(k))[group] = -sum;
+}
+CONCORD_INLINE void PutSums(RowsOf256, uint8_t* record, int64_t k, int64_t group, float scale, const int32_t* sums) {
+  using Rows = RowsOf256;
+  reinterpret_cast<float*>(record + Rows::Scale(k))[group] = scale;
+  auto* neg_sum = reinterpret_cast<int32_t*>(record + Rows::NegSum(k)) + 8 * group;
+  auto* neg_sum16 = reinterpret_cast<int32_t*>(record + Rows::NegSum16(k)) + 16 * group;
+  auto* sum = reinterpret_cast<int16_t*>(record + Rows::Sum(k)) + 8 * group;
+  auto* sum16 = reinterpret_cast<int16_t*>(record + Rows::Sum16(k)) + 16 * group;
+  for (int i = 0; i < 16; ++i) {
+    neg_sum16[i] = -sums[i];
+    sum16[i] = static_cast<int16_t>(sums[i]);
+  }
+  for (int i = 0; i < 8; ++i) {
+    neg_sum[i] = -(sums[2 * i] + sums[2 * i + 1]);
+    sum[i] = static_cast<int16_t>(-neg_sum[i]);
+  }
+}
+
+template <typename Rows>
 static void QuantizeRows(const float* x, int64_t x_stride, int64_t n_rows, int64_t k, void* out) {
   for (int64_t row = 0; row < n_rows; ++row) {
-    auto* record = static_cast<uint8_t*>(out) + row * QuantizedRowBytes(k);
-    auto* scale = reinterpret_cast<float*>(record + ScaleOffset(k));
-    auto* scaled_sum = reinterpret_cast<float*>(record + ScaledSumOffset(k));
-    auto* scaled_sum16 = reinterpret_cast<float*>(record + ScaledSum16Offset(k));
-    auto* neg_sum = reinterpret_cast<int32_t*>(record + NegSumOffset(k));
-    auto* neg_sum16 = reinterpret_cast<int32_t*>(record + NegSum16Offset(k));
-    for (int64_t g = 0; g < k / 32; ++g) {
-      int32_t sums[2];
-      scale[g] = QuantizeGroup(x + row * x_stride + 32 * g, reinterpret_cast<int8_t*>(record) + 32 * g, sums);
-      scaled_sum[g] = scale[g] * static_cast<float>(sums[0] + sums[1]);
-      neg_sum[g] = -(sums[0] + sums[1]);
-      for (int h = 0; h < 2; ++h) {
-        scaled_sum16[2 * g + h] = scale[g] * static_cast<float>(sums[h]);
-        neg_sum16[2 * g + h] = -sums[h];
-      }
+    auto* record = static_cast<uint8_t*>(out) + row * Rows::Bytes(k);
+    const float* values = x + row * x_stride;
+    for (int64_t g = 0; g < k / Rows::kGroup; ++g) {
+      int32_t sums[Rows::kGroup / 16];
+      auto* q = reinterpret_cast<int8_t*>(record) + g * Rows::kGroup;
+      const float scale = QuantizeGroup<Rows::kGroup>(values + g * Rows::kGroup, q, sums);
+      PutSums(Rows{}, record, k, g, scale, sums);
     }
   }
 }

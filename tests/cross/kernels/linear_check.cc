@@ -43,23 +43,22 @@ std::vector<double> Magnitudes(const Problem& p, int64_t j) {
 }
 
 // Bound of the error relative to the sum of the magnitudes of all terms, in roundings of 2^-24, from linear.h:
-//   int8/32  an addition a group (two with a minimum), and the roundings of the factors: two scales and their product,
-//   the
-//            scaled sum, the decoded minimum, and the bias
+//   int8     an addition a group (two with a minimum) or, of blocks, fewer and two at the end of each; the roundings of
+//            the factors: two scales and their product, the scaled sum, the decoded minimum; and the bias
 //   f32      an addition every 16 and the 4 of the tree, the bias; the factors are those of the reference
 double Roundings(const Problem& p) {
   const std::string name = p.packing->name;
   const int64_t group = name == "q2_k" || name == "q3_k" || name == "q6_k" ? 16 : 32;
   const int64_t has_min = CodeBytes(name).second > 0 ? 1 : 0;
-  const int64_t steps = p.Int8() ? p.k / group * (1 + has_min) + 6 : (p.k + 15) / 16 + 6;
+  const int64_t steps = p.Int8() ? p.k / group * (1 + has_min) + 8 : (p.k + 15) / 16 + 6;
   return static_cast<double>(steps) * 0x1p-24;
 }
 
 // y against float64, where it is finite and in range: what is not finite must show. Where an x is so large that its
-// scale times that of W (up to 65504 * 63) leaves the range, "int8/32" may say NaN though the sum is none.
+// scale times that of W (up to 65504 * 63) leaves the range, int8 may say NaN though the sum is none.
 void CheckAgainstReference(const std::string& what, const Problem& p, const std::vector<float>& y, bool with_bias) {
-  // Below the normal floats errors are absolute: at most 2^-150 a rounding, times a sum of 32 * 255 * 127 in "int8/32".
-  const double tiny = static_cast<double>(p.k) * 0x1p-150 * (p.Int8() ? 32.0 * 255 * 127 : 2.0);
+  // Below the normal floats errors are absolute: at most 2^-150 a rounding, times a sum of 256 * 255 * 127 in int8.
+  const double tiny = static_cast<double>(p.k) * 0x1p-150 * (p.Int8() ? 256.0 * 255 * 127 : 2.0);
   for (int64_t j = 0; j < p.n; ++j) {
     const std::vector<double> magnitudes = Magnitudes(p, j);
     for (int64_t i = 0; i < p.m; ++i) {

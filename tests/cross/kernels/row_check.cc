@@ -3,7 +3,7 @@
 #include <cstring>
 #include <random>
 
-#include "kernels/cpu/quantized_rows.h"
+#include "kernels/cpu/linear.h"
 #include "runtime/base/packing/int8_rows.h"
 #include "tests/cross/kernels/check.h"
 #include "tests/unit/kernels/kernel_testing.h"
@@ -213,29 +213,36 @@ void CheckRope(std::mt19937* rng) {
 }
 
 // The records byte by byte, and their values against the rule in runtime/base/packing/int8_rows.h.
+void CheckQuantizeRows(const char* packing, const char* arithmetic, bool extreme, std::mt19937* rng) {
+  const int64_t group = packing::Int8GroupOf(arithmetic), k = group * 23, rows = 3, stride = k + 5;
+  std::vector<float> x = Values(rng, rows * stride, 3.0f, false);
+  for (size_t i = 40; extreme && i < x.size(); i += 90) x[i] = kExtreme[(*rng)() % 11];
+  const int64_t bytes = FindLinear(packing, arithmetic, Isa::kPortable)->x_row_bytes(k);
+  const auto run = [&](Isa isa) {
+    std::vector<uint8_t> records(static_cast<size_t>(rows * bytes));
+    FindLinear(packing, arithmetic, isa)->make_rows(x.data(), stride, rows, k, records.data());
+    return records;
+  };
+  const std::vector<uint8_t> want = run(Isa::kPortable);
+  for (Isa isa : SupportedIsas()) {
+    Check(run(isa) == want, std::string("rows of ") + arithmetic + " " + IsaName(isa), "other bytes",
+          "the portable ones");
+  }
+  for (int64_t g = 0; !extreme && g < rows * (k / group); ++g) {
+    std::vector<int8_t> q(static_cast<size_t>(group));
+    const int64_t row = g / (k / group), at = g % (k / group);
+    const uint8_t* record = want.data() + row * bytes;
+    const float scale = packing::RoundInt8Group(x.data() + row * stride + group * at, group, q.data());
+    const bool same =
+        std::memcmp(record + group * at, q.data(), q.size()) == 0 && std::memcmp(record + k + 4 * at, &scale, 4) == 0;
+    Check(same, std::string("rows of ") + arithmetic + ", group " + std::to_string(g), "other values",
+          "those of the rule");
+  }
+}
 void CheckQuantizeRows(std::mt19937* rng) {
   for (bool extreme : {false, true}) {
-    const int64_t k = 32 * 23, rows = 3, stride = k + 5;
-    std::vector<float> x = Values(rng, rows * stride, 3.0f, false);
-    for (size_t i = 40; extreme && i < x.size(); i += 90) x[i] = kExtreme[(*rng)() % 11];
-    const auto run = [&](Isa isa) {
-      std::vector<uint8_t> records(static_cast<size_t>(rows * QuantizedRowBytes(k)));
-      Kernels(isa).quantize_rows(x.data(), stride, rows, k, records.data());
-      return records;
-    };
-    const std::vector<uint8_t> want = run(Isa::kPortable);
-    for (Isa isa : SupportedIsas()) {
-      Check(run(isa) == want, std::string("quantize_rows ") + IsaName(isa), "other bytes", "the portable ones");
-    }
-    for (int64_t g = 0; !extreme && g < rows * (k / 32); ++g) {
-      int8_t q[32];
-      const int64_t row = g / (k / 32), at = g % (k / 32);
-      const uint8_t* record = want.data() + row * QuantizedRowBytes(k);
-      const float scale = packing::RoundInt8Group(x.data() + row * stride + 32 * at, 32, q);
-      const bool same =
-          std::memcmp(record + 32 * at, q, 32) == 0 && std::memcmp(record + ScaleOffset(k) + 4 * at, &scale, 4) == 0;
-      Check(same, "quantize_rows group " + std::to_string(g), "other values", "those of the rule");
-    }
+    CheckQuantizeRows("q8_0", "int8/32", extreme, rng);
+    CheckQuantizeRows("q4_k", "int8/256", extreme, rng);
   }
 }
 

@@ -54,6 +54,7 @@ TEST(Cases, HaveNamesOfTheirOwn) {
   EXPECT_EQ(names.count("ops/linear/q4_k/f32/5x768x67"), 1u);
   EXPECT_EQ(names.count("ops/attention/q8_0/f32/decode"), 1u);
   EXPECT_EQ(names.count("ops/fused_linear_glu/q4_k/int8/5"), 1u);
+  EXPECT_EQ(names.count("ops/fused_linear_glu/q4_k/int8_256/5"), 1u);
 }
 
 TEST(Groups, RunFromTheGroundUp) {
@@ -91,7 +92,8 @@ TEST(Profiles, DemandWhatTheySay) {
                            "ops/attention/q8_0/f32/decode", "determinism/fused_linear_glu/q6_k/f32"}) {
     EXPECT_TRUE(!Requires(core, name) && Requires(dense, name)) << name;
   }
-  for (const char* name : {"ops/linear/q4_k/int8/5x768x67", "ops/linear/iq4_nl/f32/1x768x67"}) {
+  for (const char* name :
+       {"ops/linear/q4_k/int8/5x768x67", "ops/linear/q4_k/int8_256/5x768x67", "ops/linear/iq4_nl/f32/1x768x67"}) {
     EXPECT_FALSE(Requires(dense, name)) << name;
   }
   for (const char* name : {"ops/moe_route/f32/f32/qwen3_37x128", "ops/linear_experts/q4_k/f32/5x256",

@@ -5,6 +5,7 @@
 
 #include <cmath>
 
+#include "kernels/cpu/quantized_rows.h"
 #include "tests/unit/kernels/linear_testing.h"
 
 namespace concord::kernels {
@@ -154,7 +155,7 @@ TEST_P(LinearTest, ValuesThatAreNotFiniteShowInTheirRowOnly) {
   Problem p = Make(6, 20, 256, 3);
   p.x[static_cast<size_t>(p.k + 7)] = std::nanf("");
   p.x[static_cast<size_t>(2 * p.k + 40)] = INFINITY;
-  if (p.Int8()) Kernels().quantize_rows(p.x.data(), p.k, p.m, p.k, p.records.data());
+  p.Refresh();
   for (Isa isa : SupportedIsas()) {
     const std::vector<float> y = p.RunWhole(isa, false);
     for (int64_t j = 0; j < p.n; ++j) {
@@ -209,7 +210,8 @@ std::vector<std::string> CommonKernels(Isa isa) {
   std::vector<std::string> names;
   for (int32_t i = 0; i < count; ++i) {
     const std::string arithmetic = kernels[i].arithmetic;
-    if (arithmetic == "f32" || arithmetic == "int8/32") names.push_back(kernels[i].packing + ("/" + arithmetic));
+    if (arithmetic == "f32" || packing::Int8GroupOf(arithmetic) > 0)
+      names.push_back(kernels[i].packing + ("/" + arithmetic));
   }
   return names;
 }
@@ -241,32 +243,69 @@ TEST(LinearList, ScratchForManyRowsIsEnoughForFew) {
   }
 }
 
-TEST(QuantizeRows, EveryIsaGivesTheSameRecordAndItIsNear) {
+// What a record says beside its bytes: sums of `elems` elements from `at` on, each a T.
+template <typename T>
+std::vector<int64_t> SumsAt(const std::vector<uint8_t>& record, int64_t k, int64_t at, int64_t elems) {
+  std::vector<T> stored(static_cast<size_t>(k / elems));
+  std::memcpy(stored.data(), record.data() + at, stored.size() * sizeof(T));
+  return {stored.begin(), stored.end()};
+}
+std::vector<int64_t> SumsOf(const std::vector<uint8_t>& record, int64_t k, int64_t elems, int64_t sign) {
+  std::vector<int64_t> sums(static_cast<size_t>(k / elems));
+  for (int64_t i = 0; i < k; ++i) {
+    sums[static_cast<size_t>(i / elems)] += sign * static_cast<int8_t>(record[static_cast<size_t>(i)]);
+  }
+  return sums;
+}
+void ExpectSums(RowsOf32, const std::vector<uint8_t>& record, int64_t k) {
+  EXPECT_EQ(SumsAt<int32_t>(record, k, RowsOf32::NegSum(k), 32), SumsOf(record, k, 32, -1));
+}
+void ExpectSums(RowsOf256, const std::vector<uint8_t>& record, int64_t k) {
+  EXPECT_EQ(SumsAt<int32_t>(record, k, RowsOf256::NegSum(k), 32), SumsOf(record, k, 32, -1));
+  EXPECT_EQ(SumsAt<int32_t>(record, k, RowsOf256::NegSum16(k), 16), SumsOf(record, k, 16, -1));
+  EXPECT_EQ(SumsAt<int16_t>(record, k, RowsOf256::Sum(k), 32), SumsOf(record, k, 32, 1));
+  EXPECT_EQ(SumsAt<int16_t>(record, k, RowsOf256::Sum16(k), 16), SumsOf(record, k, 16, 1));
+}
+
+template <typename Rows>
+class QuantizeRows : public testing::Test {};
+using RecordKinds = testing::Types<RowsOf32, RowsOf256>;
+TYPED_TEST_SUITE(QuantizeRows, RecordKinds);
+
+TYPED_TEST(QuantizeRows, EveryIsaGivesTheSameRecordAndItIsNear) {
+  constexpr int64_t kGroup = TypeParam::kGroup;
+  const char* packing = kGroup == 32 ? "q8_0" : "q4_k";
+  const char* arithmetic = kGroup == 32 ? "int8/32" : "int8/256";
   std::mt19937 rng(7);
-  const int64_t k = 32 * 37;
+  const int64_t k = kGroup * 37;
   std::vector<float> x = RandomFloats(rng, k, 3.0f);
-  for (int i = 0; i < 32; ++i) x[static_cast<size_t>(i)] = 0.0f;
-  for (int i = 32; i < 64; ++i) x[static_cast<size_t>(i)] *= 1e-33f;
-  for (int i = 64; i < 96; ++i) x[static_cast<size_t>(i)] *= 1e37f;
-  x[96] = 127.0f;
-  for (int i = 97; i < 128; ++i) x[static_cast<size_t>(i)] = static_cast<float>(i - 112) + 0.5f;  // ties
-  std::vector<uint8_t> want(static_cast<size_t>(QuantizedRowBytes(k)));
-  Kernels(Isa::kPortable).quantize_rows(x.data(), k, 1, k, want.data());
+  const auto group = [&](int64_t g) { return x.begin() + g * kGroup; };
+  std::fill(group(0), group(1), 0.0f);
+  for (auto v = group(1); v != group(2); ++v) *v *= 1e-33f;
+  for (auto v = group(2); v != group(3); ++v) *v *= 1e37f;
+  *group(3) = 127.0f;
+  for (int64_t i = 1; i < kGroup; ++i) group(3)[i] = static_cast<float>(i % 31 - 15) + 0.5f;  // ties
+  std::vector<uint8_t> want(static_cast<size_t>(TypeParam::Bytes(k)));
   for (Isa isa : SupportedIsas()) {
+    const LinearKernel* kernel = FindLinear(packing, arithmetic, isa);
+    ASSERT_NE(kernel, nullptr);
+    ASSERT_EQ(kernel->x_row_bytes(k), TypeParam::Bytes(k));
     std::vector<uint8_t> got(want.size());
-    Kernels(isa).quantize_rows(x.data(), k, 1, k, got.data());
+    kernel->make_rows(x.data(), k, 1, k, got.data());
+    if (isa == Isa::kPortable) want = got;
     EXPECT_EQ(got, want) << IsaName(isa);
   }
-  for (int64_t i = 64; i < k; ++i) {
+  for (int64_t i = 2 * kGroup; i < k; ++i) {
     float scale;
-    std::memcpy(&scale, want.data() + ScaleOffset(k) + i / 32 * 4, 4);
+    std::memcpy(&scale, want.data() + TypeParam::Scale(k) + i / kGroup * 4, 4);
     EXPECT_LE(std::fabs(double{x[static_cast<size_t>(i)]} -
                         double{scale} * static_cast<int8_t>(want[static_cast<size_t>(i)])),
               0.50001 * double{scale});
   }
-  for (int i = 97; i < 128; ++i) {  // the scale is 1
+  for (int64_t i = 3 * kGroup + 1; i < 4 * kGroup; ++i) {  // the scale is 1
     EXPECT_EQ(static_cast<int8_t>(want[static_cast<size_t>(i)]), std::nearbyint(x[static_cast<size_t>(i)]));
   }
+  ExpectSums(TypeParam{}, want, k);
 }
 
 }  // namespace

@@ -7,7 +7,7 @@
 
 #include "kernels/cpu/kernel_table.h"
 #include "kernels/cpu/linear.h"
-#include "kernels/cpu/quantized_rows.h"
+#include "runtime/base/packing/int8_rows.h"
 #include "tests/unit/kernels/kernel_testing.h"
 
 namespace concord::kernels {
@@ -40,18 +40,20 @@ struct Problem {
     }
     x_f32 = x;
     if (Int8()) {
-      records.resize(static_cast<size_t>(m * QuantizedRowBytes(k)));
-      Kernels(Isa::kPortable).quantize_rows(x.data(), k, m, k, records.data());
+      const int64_t group = packing::Int8GroupOf(arithmetic), bytes = RecordBytes();
+      records.resize(static_cast<size_t>(m * bytes));
+      FindLinear(packing->name, arithmetic, Isa::kPortable)->make_rows(x.data(), k, m, k, records.data());
       for (int64_t i = 0; i < m * k; ++i) {  // what the products are made of
-        const uint8_t* record = records.data() + i / k * QuantizedRowBytes(k);
+        const uint8_t* record = records.data() + i / k * bytes;
         float scale;
-        std::memcpy(&scale, record + ScaleOffset(k) + i % k / 32 * 4, 4);
+        std::memcpy(&scale, record + k + i % k / group * 4, 4);
         x_f32[static_cast<size_t>(i)] = scale * static_cast<float>(static_cast<int8_t>(record[i % k]));
       }
     }
   }
 
-  bool Int8() const { return std::strcmp(arithmetic, "int8/32") == 0; }
+  bool Int8() const { return packing::Int8GroupOf(arithmetic) > 0; }
+  int64_t RecordBytes() const { return FindLinear(packing->name, arithmetic, Isa::kPortable)->x_row_bytes(k); }
 
   LinearTile Tile(std::vector<float>* y) const {
     LinearTile tile;
@@ -61,7 +63,7 @@ struct Problem {
     tile.n_end = n;
     tile.k = k;
     tile.x = Int8() ? static_cast<const void*>(records.data()) : x.data();
-    tile.x_stride_bytes = Int8() ? QuantizedRowBytes(k) : k * 4;
+    tile.x_stride_bytes = Int8() ? RecordBytes() : k * 4;
     tile.m_end = m;
     tile.y_stride = n + 5;
     y->assign(static_cast<size_t>(m * tile.y_stride), kGuard);
@@ -93,25 +95,24 @@ struct Problem {
   std::vector<float> decoded, x, x_f32, bias;
 };
 
-inline std::vector<std::string> Int8Packings() {
-  int32_t count = 0;
-  const LinearKernel* kernels = LinearKernels(Isa::kPortable, &count);
-  std::vector<std::string> names;
-  for (int32_t i = 0; i < count; ++i) {
-    if (std::strcmp(kernels[i].arithmetic, "int8/32") == 0) names.push_back(kernels[i].packing);
-  }
-  return names;
-}
-
 struct Case {
   std::string packing;
   const char* arithmetic;
 };
 
-inline std::vector<Case> Cases() {
+inline std::vector<Case> Int8Cases() {
+  int32_t count = 0;
+  const LinearKernel* kernels = LinearKernels(Isa::kPortable, &count);
   std::vector<Case> cases;
-  for (const std::string& name : Int8Packings()) cases.push_back({name, "int8/32"});
-  for (const std::string& name : Int8Packings()) cases.push_back({name, "f32"});
+  for (int32_t i = 0; i < count; ++i) {
+    if (packing::Int8GroupOf(kernels[i].arithmetic) > 0) cases.push_back({kernels[i].packing, kernels[i].arithmetic});
+  }
+  return cases;
+}
+
+inline std::vector<Case> Cases() {
+  std::vector<Case> cases = Int8Cases();
+  for (const Case& c : Int8Cases()) cases.push_back({c.packing, "f32"});
   for (const char* name : {"f32", "f16", "bf16"}) cases.push_back({name, "f32"});
   return cases;
 }
