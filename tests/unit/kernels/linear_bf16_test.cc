@@ -7,6 +7,7 @@
 #include "kernels/cpu/linear.h"
 #include "kernels/cpu/rounded_rows.h"
 #include "kernels/cpu/split_rows.h"
+#include "tests/unit/kernels/emulated_tiles.h"
 #include "tests/unit/kernels/kernel_testing.h"
 
 // The arithmetics "bf16" and "f16" of machines that have them, against what their instructions are defined to do.
@@ -48,6 +49,11 @@ struct Kind {
   const char* type;
   Isa isa;
 };
+// The machine's; of tiles, where it has none, the emulated one. Null: neither.
+const LinearKernel* KernelOf(const char* type, Isa isa) {
+  if (IsaSupported(isa)) return FindLinear(type, type, isa);
+  return isa == Isa::kAvx512Amx ? FindEmulatedTiles(type, type) : nullptr;
+}
 
 struct Problem {
   Problem(std::mt19937& rng, Kind kind, int64_t n_rows, int64_t n_cols, int64_t m_rows)
@@ -66,7 +72,7 @@ struct Problem {
     }
     x = RandomFloats(rng, m * k);
     bias = RandomFloats(rng, n);
-    kernel = FindLinear(kind.type, kind.type, isa);
+    kernel = KernelOf(kind.type, isa);
     records.resize(static_cast<size_t>(m * kernel->x_row_bytes(k)));
     kernel->make_rows(x.data(), k, m, k, records.data());
   }
@@ -152,8 +158,7 @@ class HalfLinearTest : public testing::TestWithParam<Kind> {
  protected:
   void SetUp() override {
     const auto [type, isa] = GetParam();
-    if (!IsaSupported(isa)) GTEST_SKIP() << "no " << IsaName(isa) << " on this machine";
-    ASSERT_NE(FindLinear(type, type, isa), nullptr);
+    if (KernelOf(type, isa) == nullptr) GTEST_SKIP() << "no " << IsaName(isa) << " on this machine";
   }
 };
 
@@ -272,14 +277,14 @@ TEST(RoundedRowsTest, AreRoundedToNearestEven) {
 }
 
 TEST(SplitRowsTest, OfMachinesWithTiles) {
-  if (!IsaSupported(Isa::kAvx512Amx)) GTEST_SKIP() << "no avx512amx on this machine";
+  const LinearKernel* kernel = KernelOf("bf16", Isa::kAvx512Amx);
+  if (kernel == nullptr) GTEST_SKIP() << "no avx512amx on this machine";
   std::mt19937 rng(5);
   std::vector<float> x = RandomFloats(rng, 64);
   x[0] = 0;
   x[1] = -0.0f;
   x[2] = std::numeric_limits<float>::max();
   x[3] = std::numeric_limits<float>::denorm_min();
-  const LinearKernel* kernel = FindLinear("bf16", "bf16", Isa::kAvx512Amx);
   std::vector<uint16_t> record(static_cast<size_t>(SplitRowBytes(64) / 2));
   kernel->make_rows(x.data(), 64, 1, 64, record.data());
   for (size_t i = 0; i < 64; ++i) {
