@@ -35,49 +35,43 @@ double CounterUniform(uint64_t seed, uint64_t position) {
 }
 
 // Logits are looked through in 16 lanes, because a single chain of comparisons is not vectorised (128k: 0.2 ms instead
-// of 0.02), and for a place only in the piece that it was found in.
-constexpr size_t kLanes = 16, kPiece = 1024;
-
-int32_t ArgMax(absl::Span<const float> logits) {
+// of 0.02), and for a place only in the piece that it was found in. One pass for both questions: 26 us of 128k just
+// written by two cores, where two passes took 45.
+LogitScan ScanLogits(absl::Span<const float> logits) {
+  constexpr size_t kLanes = 16, kPiece = 1024;
   float largest = -INFINITY;
   absl::Span<const float> best = logits;  // where no logit is above -infinity
   for (size_t begin = 0; begin < logits.size(); begin += kPiece) {
     const absl::Span<const float> piece = logits.subspan(begin, kPiece);
-    float lanes[kLanes];
-    std::fill(lanes, lanes + kLanes, -INFINITY);
+    float top[kLanes];
+    int32_t nan[kLanes] = {};
+    std::fill(top, top + kLanes, -INFINITY);
     size_t i = 0;
     for (; i + kLanes <= piece.size(); i += kLanes) {
       const float* v = piece.data() + i;
-      for (size_t lane = 0; lane < kLanes; ++lane) lanes[lane] = v[lane] > lanes[lane] ? v[lane] : lanes[lane];
+      for (size_t lane = 0; lane < kLanes; ++lane) {
+        top[lane] = v[lane] > top[lane] ? v[lane] : top[lane];
+        nan[lane] |= v[lane] != v[lane] ? 1 : 0;
+      }
     }
-    for (; i < piece.size(); ++i) lanes[0] = piece[i] > lanes[0] ? piece[i] : lanes[0];
-    const float top = *std::max_element(lanes, lanes + kLanes);
-    if (top > largest) {
-      largest = top;
+    for (; i < piece.size(); ++i) {
+      top[0] = piece[i] > top[0] ? piece[i] : top[0];
+      nan[0] |= std::isnan(piece[i]) ? 1 : 0;
+    }
+    if (std::any_of(nan, nan + kLanes, [](int32_t any) { return any != 0; })) {
+      const auto at = std::find_if(piece.begin(), piece.end(), [](float z) { return std::isnan(z); });
+      return {static_cast<int32_t>(at - logits.begin()), true};
+    }
+    const float highest = *std::max_element(top, top + kLanes);
+    if (highest > largest) {
+      largest = highest;
       best = piece;
     }
   }
   for (const float& v : best) {
-    if (v == largest) return static_cast<int32_t>(&v - logits.data());
+    if (v == largest) return {static_cast<int32_t>(&v - logits.data()), false};
   }
-  return 0;
-}
-
-size_t FindNan(absl::Span<const float> logits) {
-  for (size_t begin = 0; begin < logits.size(); begin += kPiece) {
-    const absl::Span<const float> piece = logits.subspan(begin, kPiece);
-    int32_t lanes[kLanes] = {};
-    size_t i = 0;
-    for (; i + kLanes <= piece.size(); i += kLanes) {
-      const float* v = piece.data() + i;
-      for (size_t lane = 0; lane < kLanes; ++lane) lanes[lane] |= v[lane] != v[lane] ? 1 : 0;
-    }
-    for (; i < piece.size(); ++i) lanes[0] |= std::isnan(piece[i]) ? 1 : 0;
-    if (std::none_of(lanes, lanes + kLanes, [](int32_t any) { return any != 0; })) continue;
-    const auto nan = std::find_if(piece.begin(), piece.end(), [](float z) { return std::isnan(z); });
-    return static_cast<size_t>(nan - logits.begin());
-  }
-  return logits.size();
+  return {};
 }
 
 absl::Status Sampler::Check(const Sampling& s, int64_t n_vocab) {
@@ -176,6 +170,9 @@ int32_t Sampler::Draw(uint64_t position) {
 
 Chosen Sampler::Choose(absl::Span<float> logits, absl::Span<const int32_t> history) {
   Chosen chosen;
+  const LogitScan scan = ScanLogits(logits);
+  chosen.id = scan.id;
+  if (scan.is_nan) return chosen;
   double log_sum = 0;
   if (sampling_.n_logprobs >= 0) {
     log_sum = LogSumExp(logits);
@@ -196,7 +193,7 @@ Chosen Sampler::Choose(absl::Span<float> logits, absl::Span<const int32_t> histo
   if (changes && sampling_.n_logprobs >= 0) unused.assign(logits.begin(), logits.end());
   if (changes) ApplyBiasAndPenalties(logits, history);
   if (sampling_.temperature == 0 || sampling_.top_k == 1) {
-    chosen.id = ArgMax(logits);
+    if (changes) chosen.id = ScanLogits(logits).id;
   } else {
     SelectCandidates(logits);
     chosen.id = candidates_.empty() ? 0 : Draw(history.size());

@@ -24,7 +24,9 @@ class Sampler {
   explicit Sampler(const Sampling& sampling) : sampling_(sampling) {}
 
   // logits: [n_vocab], may be modified. `history`: all tokens of the sequence so far; its length is the position that
-  // seeds the draw.   Time: one pass over the logits when greedy or truncated, two for a full distribution.
+  // seeds the draw. A logit that is not a number is chosen before all others, so that whoever looks at the logit of
+  // what was chosen sees it. Time: one pass over the logits when greedy, two when truncated, three for a full
+  // distribution.
   Chosen Choose(absl::Span<float> logits, absl::Span<const int32_t> history);
 
  private:
@@ -43,11 +45,12 @@ class Sampler {
   std::vector<int32_t> recent_;
 };
 
-// The id of the largest logit, the lowest id on ties; NaN never wins. 0 for an empty span.
-int32_t ArgMax(absl::Span<const float> logits);
-
-// Where the first logit is that is not a number; their count when all are.
-size_t FindNan(absl::Span<const float> logits);
+// The first logit that is not a number, else the largest, of equals the first. Id 0 for an empty span.
+struct LogitScan {
+  int32_t id = 0;
+  bool is_nan = false;
+};
+LogitScan ScanLogits(absl::Span<const float> logits);
 
 // A uniform number in [0, 1) that depends on seed and position alone.
 double CounterUniform(uint64_t seed, uint64_t position);

@@ -45,12 +45,10 @@ std::string Sequence::FlushText() {
 }
 
 bool Sequence::Advance(absl::Span<float> logits) {
-  const size_t nan = FindNan(logits);
   Chosen chosen = sampler_.Choose(logits, tokens_);
-  if (nan != logits.size() || !std::isfinite(logits[chosen.id])) {
-    const int64_t id = nan != logits.size() ? static_cast<int64_t>(nan) : chosen.id;
+  if (!std::isfinite(logits[chosen.id])) {
     Finish(FinishReason::kError, absl::InvalidArgumentError(absl::StrCat(
-                                     "the logit of token ", id, " after ", tokens_.size(),
+                                     "the logit of token ", chosen.id, " after ", tokens_.size(),
                                      " tokens is not finite: a weight of the model file is damaged (fetch the "
                                      "file again), or the device computes wrongly (--device reference tells)")));
     return false;

@@ -53,38 +53,47 @@ std::map<int32_t, double> Allowed(const std::vector<float>& logits, const Sampli
 
 class Distribution : public testing::TestWithParam<Sampling> {};
 
-TEST(ArgMaxTest, LowestOfTheLargestAndNeverNaN) {
+int32_t Largest(const std::vector<float>& logits) {
+  const LogitScan scan = ScanLogits(logits);
+  EXPECT_FALSE(scan.is_nan);
+  return scan.id;
+}
+
+TEST(ScanLogitsTest, LowestOfTheLargest) {
   for (const size_t n : {1, 15, 16, 17, 1023, 1024, 1025, 5000}) {
     std::vector<float> logits = RandomLogits(n, static_cast<uint32_t>(n));
     const auto largest = std::max_element(logits.begin(), logits.end());
-    EXPECT_EQ(ArgMax(logits), largest - logits.begin()) << n;
+    EXPECT_EQ(Largest(logits), largest - logits.begin()) << n;
     logits.back() = *largest;  // a tie, or itself
-    EXPECT_EQ(ArgMax(logits), std::max_element(logits.begin(), logits.end()) - logits.begin()) << n;
-    std::fill(logits.begin(), logits.end(), NAN);
-    EXPECT_EQ(ArgMax(logits), 0) << n;
-    logits.back() = -INFINITY;
-    EXPECT_EQ(ArgMax(logits), static_cast<int32_t>(n - 1)) << n;
+    EXPECT_EQ(Largest(logits), std::max_element(logits.begin(), logits.end()) - logits.begin()) << n;
+    std::fill(logits.begin(), logits.end(), -INFINITY);
+    EXPECT_EQ(Largest(logits), 0) << n;
+    logits.back() = -1e38f;
+    EXPECT_EQ(Largest(logits), static_cast<int32_t>(n - 1)) << n;
   }
-  EXPECT_EQ(ArgMax({}), 0);
-  for (int32_t at = 0; at < 52; ++at) {  // in every lane, and in what is left over of them
-    const int32_t equal = at * 7 % 52;
+  EXPECT_EQ(Largest({}), 0);
+  for (int32_t at = 0; at < 53; ++at) {  // in every lane, and in what is left over of them
+    const int32_t equal = at * 7 % 53;
     std::vector<float> many(53, -2.0f);
-    many[52] = NAN;
     many[static_cast<size_t>(at)] = many[static_cast<size_t>(equal)] = -1.0f;
-    EXPECT_EQ(ArgMax(many), std::min(at, equal));
+    EXPECT_EQ(Largest(many), std::min(at, equal));
   }
 }
 
-TEST(FindNanTest, TheFirstOrTheCount) {
-  EXPECT_EQ(FindNan({}), 0u);
+TEST(ScanLogitsTest, TheFirstThatIsNoNumberComesBeforeAll) {
   for (const size_t n : {1, 15, 16, 17, 1023, 1024, 1025, 5000}) {
     std::vector<float> logits = RandomLogits(n, static_cast<uint32_t>(n));
     logits[n / 2] = -INFINITY;
     logits[n / 3] = INFINITY;
-    EXPECT_EQ(FindNan(logits), n);
+    EXPECT_EQ(static_cast<size_t>(Largest(logits)), n / 3);
     for (const size_t at : {n - 1, n / 2, n / 7, size_t{0}}) {
       logits[at] = at % 2 == 0 ? NAN : -NAN;
-      EXPECT_EQ(FindNan(logits), at) << n;
+      EXPECT_TRUE(ScanLogits(logits).is_nan);
+      EXPECT_EQ(static_cast<size_t>(ScanLogits(logits).id), at) << n;
+      for (const float temperature : {0.0f, 1.0f}) {
+        std::vector<float> copy = logits;
+        EXPECT_EQ(static_cast<size_t>(Sampler({.temperature = temperature}).Choose(absl::MakeSpan(copy), {}).id), at);
+      }
     }
   }
 }
@@ -115,8 +124,8 @@ INSTANTIATE_TEST_SUITE_P(All, Distribution,
                                          Sampling{.temperature = 1, .top_k = 0, .top_p = 1, .min_p = 0.1f},
                                          Sampling{.temperature = 1.2f, .top_k = 40, .top_p = 0.9f, .min_p = 0.05f}));
 
-TEST(Sampler, GreedyTakesTheLowestOfEqualsAndIgnoresNan) {
-  std::vector<float> logits = {1, NAN, 7, 7, -3};
+TEST(Sampler, GreedyTakesTheLowestOfEquals) {
+  std::vector<float> logits = {1, 2, 7, 7, -3};
   EXPECT_EQ(Sampler({.temperature = 0}).Choose(absl::MakeSpan(logits), {}).id, 2);
 }
 
