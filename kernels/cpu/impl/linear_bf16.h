@@ -52,10 +52,10 @@ CONCORD_INLINE void ReadyChunk(const LinearTile& tile, bool whole, int64_t k0, i
 
 CONCORD_INLINE void WriteFew(const LinearTile& tile, int64_t n, const float (*sums)[kTile]) {
   for (int64_t m = tile.m_begin; m < tile.m_end; ++m) {
-    const int64_t row = tile.y_rows == nullptr ? m : tile.y_rows[m];
+    float* y = RowOfY(tile, m) + n;
     for (int64_t r = 0; r < Min(kTile, tile.n_end - n); ++r) {
       const float sum = sums[r][m - tile.m_begin];
-      tile.y[row * tile.y_stride + n + r] = tile.bias != nullptr ? sum + tile.bias[n + r] : sum;
+      y[r] = tile.bias != nullptr ? sum + tile.bias[n + r] : sum;
     }
   }
 }
@@ -113,7 +113,7 @@ static void RunFewRows(const LinearTile& tile) {
   auto* x = reinterpret_cast<uint16_t(*)[kTile][2]>(scratch + 1);
   const int64_t m = tile.m_end - tile.m_begin;
   const uint8_t* rows[kTile];
-  for (int64_t t = 0; t < kTile; ++t) rows[t] = SplitRowAt(tile, tile.m_begin + Min(t, m - 1));
+  for (int64_t t = 0; t < kTile; ++t) rows[t] = RowOfX(tile, tile.m_begin + Min(t, m - 1));
   InterleavePairs(rows, 0, tile.k / 2, x);
   InterleavePairs(rows, SplitLowOffset(tile.k), tile.k / 2, x + tile.k / 2);
   OperandsWritten();
@@ -149,14 +149,14 @@ CONCORD_INLINE int64_t HalfScratchBytes(int64_t k, int64_t m) {
 
 CONCORD_INLINE TokenTile TokensAt(const LinearTile& tile, int64_t m, int64_t m1, int64_t k0, CopiedTokens* copy) {
   TokenTile tokens;
-  const uint8_t* const row = SplitRowAt(tile, m);
+  const uint8_t* const row = RowOfX(tile, m);
   tokens.parts[0] = row + 2 * k0;
   tokens.parts[1] = row + SplitLowOffset(tile.k) + 2 * k0;
   tokens.stride_bytes = tile.x_stride_bytes;
   if (tile.x_rows == nullptr && m + kTile <= m1) return tokens;
   const auto bytes = static_cast<size_t>(2 * Min(kHalfChunk, tile.k - k0));
   for (int64_t t = 0; t < kTile; ++t) {
-    const uint8_t* const from = SplitRowAt(tile, Min(m + t, m1 - 1)) + 2 * k0;
+    const uint8_t* const from = RowOfX(tile, Min(m + t, m1 - 1)) + 2 * k0;
     __builtin_memcpy(copy->parts[0][t], from, bytes);
     __builtin_memcpy(copy->parts[1][t], from + SplitLowOffset(tile.k), bytes);
   }

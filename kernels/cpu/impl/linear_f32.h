@@ -66,8 +66,7 @@ CONCORD_INLINE void RowsByTokens(const LinearTile& tile, const uint8_t* const* r
                                  int64_t n_rows, int64_t m0, int64_t m_rows) {
   const float* x[kXRows];
   for (int64_t t = 0; t < kXRows; ++t) {
-    const int64_t m = m0 + Min(t, m_rows - 1), row = tile.x_rows == nullptr ? m : tile.x_rows[m];
-    x[t] = reinterpret_cast<const float*>(static_cast<const uint8_t*>(tile.x) + row * tile.x_stride_bytes);
+    x[t] = reinterpret_cast<const float*>(RowOfX(tile, m0 + Min(t, m_rows - 1)));
   }
   float out[8][kXRows];
   if (m_rows == 1) {
@@ -80,8 +79,7 @@ CONCORD_INLINE void RowsByTokens(const LinearTile& tile, const uint8_t* const* r
   for (int64_t r = 0; r < n_rows; ++r) {
     const float bias = tile.bias != nullptr ? tile.bias[n0 + r] : 0.0f;
     for (int64_t t = 0; t < m_rows; ++t) {
-      const int64_t row = tile.y_rows == nullptr ? m0 + t : tile.y_rows[m0 + t];
-      tile.y[row * tile.y_stride + n0 + r] = tile.bias != nullptr ? out[r][t] + bias : out[r][t];
+      RowOfY(tile, m0 + t)[n0 + r] = tile.bias != nullptr ? out[r][t] + bias : out[r][t];
     }
   }
 }

@@ -40,11 +40,6 @@ CONCORD_INLINE void PartsOfWeights(const uint8_t* row, int64_t begin, int64_t n,
   }
 }
 
-CONCORD_INLINE const uint8_t* SplitRowAt(const LinearTile& tile, int64_t m) {
-  const int64_t row = tile.x_rows == nullptr ? m : tile.x_rows[m];
-  return static_cast<const uint8_t*>(tile.x) + row * tile.x_stride_bytes;
-}
-
 // Pairs of k as the instruction wants them of its second operand: [k / 2][16 rows][2], from 16 rows of bf16. Pairs from
 // `first` on, a multiple of 4 of them.
 CONCORD_INLINE void InterleavePairs(const uint8_t* const* rows, int64_t offset_bytes, int64_t pairs,
