@@ -62,6 +62,7 @@ absl::StatusOr<Choice> ChooseArithmetic(const hal::Device& device, const Graph& 
     for (size_t n = 0; n < nodes; ++n) {
       if (words[n] == "f32" && wish < wishes[n].size()) asked[n] = wishes[n][wish];
     }
+    if (asked == words) break;
     CONCORD_ASSIGN_OR_RETURN(const graph::LoweredProgram quick,
                              graph::LoweredProgram::Lower(graph, graph::WholeGraph(graph), asked));
     for (size_t n = 0; n < nodes; ++n) {

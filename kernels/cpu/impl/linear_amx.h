@@ -3,10 +3,10 @@
 #include "kernels/cpu/impl/linear_int8.h"
 #include "kernels/cpu/impl/tiles.h"
 
-// linear in int8 with the tile unit (AMX): the integer sum of one group for 16 rows of x by 16 of W is
-// one instruction, which leaves the sums of floats as the work. Panels are those of the vector code without offsets:
-// 4 bytes of k a lane are just what the unit wants of its second operand. The integer sums are exact and the sums of
-// floats are written in the same order, so the bits are the same too.
+// linear in int8 with the tile unit (AMX): the integer sum of one group for 16 rows of x by 16 of W is one instruction,
+// which leaves the sums of floats as the work. Panels are those of the vector code without offsets: 4 bytes of k a lane
+// are just what the unit wants of its second operand. The integer sums are exact and the sums of floats are written in
+// the same order, so the bits are the same too.
 //
 // A product of 16 x 16 x 32 takes the unit 16 cycles. Bringing its sums to the vector registers is 16 stores and 16
 // loads, and what follows 3 vector instructions a row of x (4 with a minimum), two a cycle: 24 to 32 cycles. So the
