@@ -58,17 +58,21 @@ TEST(Arithmetic, CostsNoPerplexityWhateverTheWeights) {
   }
 }
 
-// One scale of x for 256 elements; the demo model's rows are one and two blocks long.
-TEST(Arithmetic, CostsNoPerplexityInBlocksOf256) {
+// One scale of x for 256 elements; the demo model's rows are one and two blocks long. A test a type: without vector
+// instructions three would take too long for one.
+class BlocksOf256 : public testing::TestWithParam<const char*> {};
+
+TEST_P(BlocksOf256, CostNoPerplexity) {
   const std::string model = std::string(CONCORD_SOURCE_DIR) + "/examples/demo-model/demo.gguf", whole = Scratch("f32");
   WriteFile(Scratch("text"), OwnText(model, "One day"));
   WriteUnpacked(model, whole, "q8_0", "f32");  // `quantize` takes no packed weights
-  for (const char* type : {"q4_k_m", "q5_k_m", "q6_k"}) {
-    const std::string small = Scratch(type);
-    Succeed({"quantize", whole, small, "--type", type, "-q"});
-    ExpectNoCost(small, Scratch("text"), type);
-  }
+  const std::string small = Scratch(GetParam());
+  Succeed({"quantize", whole, small, "--type", GetParam(), "-q"});
+  ExpectNoCost(small, Scratch("text"), GetParam());
 }
+
+INSTANTIATE_TEST_SUITE_P(Arithmetic, BlocksOf256, testing::Values("q4_k_m", "q5_k_m", "q6_k"),
+                         [](const auto& info) { return std::string(info.param); });
 
 TEST(Arithmetic, CostsTheDemoModelNothing) {
   const std::string model = std::string(CONCORD_SOURCE_DIR) + "/examples/demo-model/demo.gguf";
