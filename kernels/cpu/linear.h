@@ -21,7 +21,7 @@ namespace concord::kernels {
 //            fma(part, x_scale, acc), block after block. One scale of x a block, as in llama.cpp, where int8/32 would
 //            have eight: a multiplication and (with minima) half a multiply-add less for each 8 products of bytes,
 //            which share two pipes on Zen 4: 357 against 317 GOPS a core at q4_k, 325 against 285 at q6_k, 26.7
-//            against 21.5 GB/s for one row at q4_k. Weights of up to 6 bits are rounded coarser than x is.
+//            against 21.5 GB/s for one row at q4_k. Codes of up to 6 bits are about as coarse themselves.
 //   f32      W is decoded to f32. 16 accumulators, acc[k % 16] = fma(w, x, acc[k % 16]) for k = 0, 1, ..., then the
 //            sums of i and i + 8, of i and i + 4, i + 2, i + 1.
 //   bf16,    With AVX512-BF16: x, and W where it is f16, rounded to bf16, 16 accumulators, pair i of k in acc[i % 16] =

@@ -26,7 +26,7 @@ class Sampler {
   // logits: [n_vocab], may be modified. `history`: all tokens of the sequence so far; its length is the position that
   // seeds the draw. A logit that is not a number is chosen before all others, so that whoever looks at the logit of
   // what was chosen sees it. Time: one pass over the logits when greedy, two when truncated, three for a full
-  // distribution.
+  // distribution; bias and penalties cost a greedy choice another.
   Chosen Choose(absl::Span<float> logits, absl::Span<const int32_t> history);
 
  private:
@@ -41,16 +41,11 @@ class Sampler {
   Sampling sampling_;
   std::vector<Candidate> candidates_;  // sorted, likeliest first
   std::vector<float> weights_;
-  std::vector<std::pair<int32_t, int32_t>> counts_;
   std::vector<int32_t> recent_;
 };
 
-// The first logit that is not a number, else the largest, of equals the first. Id 0 for an empty span.
-struct LogitScan {
-  int32_t id = 0;
-  bool is_nan = false;
-};
-LogitScan ScanLogits(absl::Span<const float> logits);
+// The id of the first logit that is not a number, else of the largest, of equals the lowest. 0 for an empty span.
+int32_t NanOrLargest(absl::Span<const float> logits);
 
 // A uniform number in [0, 1) that depends on seed and position alone.
 double CounterUniform(uint64_t seed, uint64_t position);

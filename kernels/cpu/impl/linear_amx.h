@@ -15,7 +15,7 @@ namespace concord::kernels::CONCORD_ISA_NAMESPACE {
 
 constexpr int64_t kTokenTile = 16;  // rows of x an instruction
 constexpr int64_t kSpanGroups = 8;  // groups an item: 8 KiB of integer sums, twice
-// Rows of W that one packed piece of x serves: their sums, 256 KiB for kPassTokens, stay in L2 beside the piece (192
+// Rows of W that one packed piece of x serves: their sums, 256 KiB for kPassTokens, stay in L2 beside the piece (160
 // KiB).
 constexpr int64_t kBlockPasses = 4;
 

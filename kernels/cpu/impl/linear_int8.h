@@ -13,11 +13,11 @@ namespace concord::kernels::CONCORD_ISA_NAMESPACE {
 // AVX-512: 2 panels * 6 rows of x, an integer and a float sum each, make 24 registers; 8 are left for W and scales.
 // With sums that start at an offset a group of 32 that is too few for gcc, which spills (349 GOPS a core of 461 on Zen
 // 4), so 5 rows (372); groups of 16 are better with 6 (302 against 265), as their sums leave more often, and so are
-// blocks without an offset (355 against 346 for 256 rows of x at q4_k). NEON: 1 panel
-// * 3 rows of x, 4 registers an integer and a float sum each, make 24 as well; 8 are left for a quarter of W, the bytes
-// of x and scales. 4 loads of W and 3 of x then feed 12 products, as many as two load ports keep up with. AVX2: 1 panel
-// * 4 rows of x have 8 registers of integer sums; the float ones, needed once a group, may lie in memory. With fewer
-// registers one panel by two rows is as much as it makes sense to unroll.
+// blocks without an offset (355 against 346 for 256 rows of x at q4_k). NEON: 1 panel * 3 rows of x, 4 registers an
+// integer and a float sum each, make 24 as well; 8 are left for a quarter of W, the bytes of x and scales. 4 loads of W
+// and 3 of x then feed 12 products, as many as two load ports keep up with. AVX2: 1 panel * 4 rows of x have 8
+// registers of integer sums; the float ones, needed once a group, may lie in memory. With fewer registers one panel by
+// two rows is as much as it makes sense to unroll.
 constexpr int kPassPanels = kWide ? 2 : 1;
 template <typename P>
 constexpr int kTileTokens = kWide     ? (P::kGroup == 16 || (P::kBlockScale && !P::kHasOffset) ? 6 : 5)

@@ -22,8 +22,8 @@ inline int64_t Int8GroupOf(std::string_view arithmetic) {
 }
 
 // What is worth asking for beside f32 for weights of this packing, the best first: int8 where elements come in blocks,
-// with the coarse scales of x only beside blocks as long and codes of up to 6 bits, which are coarser still; and the
-// own type of halves.
+// with the coarse scales of x only beside blocks as long, whose codes of up to 6 bits are about as coarse; and the own
+// type of halves.
 inline std::vector<const char*> FastArithmetics(const Packing& packing) {
   const std::string_view name = packing.name;
   if (packing.block_elems == kInt8BlockGroup) return {"int8/256", "int8/32"};

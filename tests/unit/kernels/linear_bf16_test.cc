@@ -158,7 +158,9 @@ class HalfLinearTest : public testing::TestWithParam<Kind> {
  protected:
   void SetUp() override {
     const auto [type, isa] = GetParam();
-    if (KernelOf(type, isa) == nullptr) GTEST_SKIP() << "no " << IsaName(isa) << " on this machine";
+    if (KernelOf(type, isa) == nullptr) {
+      GTEST_SKIP() << (isa == Isa::kAvx512Amx ? kNoTiles : "this CPU has no AVX512-BF16");
+    }
   }
 };
 
@@ -278,7 +280,7 @@ TEST(RoundedRowsTest, AreRoundedToNearestEven) {
 
 TEST(SplitRowsTest, OfMachinesWithTiles) {
   const LinearKernel* kernel = KernelOf("bf16", Isa::kAvx512Amx);
-  if (kernel == nullptr) GTEST_SKIP() << "no avx512amx on this machine";
+  if (kernel == nullptr) GTEST_SKIP() << kNoTiles;
   std::mt19937 rng(5);
   std::vector<float> x = RandomFloats(rng, 64);
   x[0] = 0;

@@ -43,7 +43,7 @@ struct Problem {
       const int64_t group = packing::Int8GroupOf(arithmetic), bytes = RecordBytes();
       records.resize(static_cast<size_t>(m * bytes));
       FindLinear(packing->name, arithmetic, Isa::kPortable)->make_rows(x.data(), k, m, k, records.data());
-      for (int64_t i = 0; i < m * k; ++i) {  // what the products are made of
+      for (int64_t i = 0; i < m * k; ++i) {  // what the products are made of; scales follow q in both kinds of record
         const uint8_t* record = records.data() + i / k * bytes;
         float scale;
         std::memcpy(&scale, record + k + i % k / group * 4, 4);

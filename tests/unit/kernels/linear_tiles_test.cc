@@ -11,21 +11,24 @@ class LinearTilesTest : public testing::TestWithParam<Case> {
  protected:
   void SetUp() override {
     kernel_ = FindEmulatedTiles(GetParam().packing.c_str(), GetParam().arithmetic);
-    if (kernel_ == nullptr) GTEST_SKIP() << "no AVX512-VNNI on this machine";
+    if (kernel_ == nullptr) GTEST_SKIP() << kNoTiles;
   }
   Problem Make(std::mt19937& rng, int64_t n, int64_t m) const {
     const int64_t block = packing::Find(GetParam().packing.c_str())->block_elems;
     const int64_t k = block * (1 + static_cast<int64_t>(rng() % (block == 32 ? 20 : 3)));
     return Problem(rng(), GetParam().packing.c_str(), GetParam().arithmetic, n, k, m);
   }
+  void Run(LinearTile tile) const {
+    Scratch scratch(kernel_->scratch_bytes(tile.k, tile.m_end - tile.m_begin));
+    tile.scratch = scratch.get();
+    kernel_->run(tile);
+  }
   void ExpectSame(const Problem& p, LinearTile tile, std::vector<float>* y) const {
     std::vector<float> want;
     tile.y = (want = *y).data();
     p.Run(Isa::kPortable, tile);
     tile.y = y->data();
-    Scratch scratch(kernel_->scratch_bytes(p.k, tile.m_end - tile.m_begin));
-    tile.scratch = scratch.get();
-    kernel_->run(tile);
+    Run(tile);
     ASSERT_EQ(std::memcmp(y->data(), want.data(), want.size() * 4), 0)
         << p.m << " rows of x, " << p.n << " of W, k " << p.k << ", " << tile.m_begin << " to " << tile.m_end;
   }
@@ -72,10 +75,7 @@ TEST_P(LinearTilesTest, WhatIsNotFiniteShowsInItsRow) {
   p.Refresh();
   std::vector<float> y;
   const LinearTile tile = p.Tile(&y);
-  Scratch scratch(kernel_->scratch_bytes(p.k, p.m));
-  LinearTile run = tile;
-  run.scratch = scratch.get();
-  kernel_->run(run);
+  Run(tile);
   for (int64_t i = 0; i < p.m; ++i) {
     for (int64_t j = 0; j < p.n; ++j) {
       ASSERT_EQ(std::isfinite(y[static_cast<size_t>(i * tile.y_stride + j)]), i != 3 && i != 4) << i << " " << j;
