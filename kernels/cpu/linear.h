@@ -15,13 +15,13 @@ namespace concord::kernels {
 //   int8/32  W in blocks of 32. The integer sum of a group, s = sum (u - offset) q, is exact. Then acc = fma(float(s),
 //            w_scale * x_scale, acc), and for W with a minimum acc = fma(-w_min, x_scaled_sum, acc), group after group
 //            from k = 0.
-//   int8/256 W in blocks of 256 with a scale every 32 or 16, which is a product rounded to f32. A block's part begins
-//            with 0: part = fma(float(s), w_scale, part), group after group, and for W with minima, whose products with
-//            sums of q are exact too, part = fma(float(sum(w_min_code * sum(q))), -w_min_unit, part). Then acc =
-//            fma(part, x_scale, acc), block after block. One scale of x a block, as in llama.cpp, where int8/32 would
-//            have eight: a multiplication and (with minima) half a multiply-add less for each 8 products of bytes,
-//            which share two pipes on Zen 4: 357 against 317 GOPS a core at q4_k, 325 against 285 at q6_k, 26.7
-//            against 21.5 GB/s for one row at q4_k. Codes of up to 6 bits are about as coarse themselves.
+//   int8/256 W in blocks of 256 with a scale every 32 or 16, which is a whole number times that of the block. What a
+//            block sums up is whole numbers too and exact, in whatever order: s = sum(scale_code * (u - offset) q), and
+//            for W with minima m = sum(min_code * sum(q)). Then part = float(s) * w_scale, with minima part =
+//            fma(float(m), -w_min, part), and acc = fma(part, x_scale, acc), block after block. x has one scale a
+//            block, as in llama.cpp, where int8/32 would have eight. So nothing is left to be done for each 32 or 16
+//            elements but a multiply-add of integers, and with a tile unit not even that (impl/linear_amx_blocks.h).
+//            Codes of up to 6 bits are about as coarse as such a scale.
 //   f32      W is decoded to f32. 16 accumulators, acc[k % 16] = fma(w, x, acc[k % 16]) for k = 0, 1, ..., then the
 //            sums of i and i + 8, of i and i + 4, i + 2, i + 1.
 //   bf16,    With AVX512-BF16: x, and W where it is f16, rounded to bf16, 16 accumulators, pair i of k in acc[i % 16] =

@@ -15,7 +15,6 @@ CONCORD_INLINE __m512i BytesToWords(__m512i v, int j) {
 // The head of q4_k and q5_k, 16 bytes: d | dmin, then 6 bits of scale and minimum a sub-block in 12 bytes.
 CONCORD_INLINE void PutScalesK(const uint8_t* const* rows, int64_t at, int64_t block, Panel* panel) {
   const Dwords4 head = LoadColumns(rows, at);  // d | dmin, scales[0..3], [4..7], [8..11]
-  const __m512 d = LowHalves(head.v[0]);
   const __m512i six = Bytes512(0x3f);
   const __m512i top = Bytes512(0x30);
   const __m512i scales[2] = {_mm512_and_si512(head.v[1], six),
@@ -23,8 +22,9 @@ CONCORD_INLINE void PutScalesK(const uint8_t* const* rows, int64_t at, int64_t b
   const __m512i mins[2] = {_mm512_and_si512(head.v[2], six),
                            OrMasked(HighNibbles(head.v[3]), _mm512_srli_epi32(head.v[2], 2), top)};
   CONCORD_UNROLL for (int s = 0; s < 8; ++s) {
-    _mm512_store_ps(panel->scale[block * 8 + s], d * UnsignedByte(scales[s / 4], s % 4));
+    _mm512_store_si512(panel->scale_codes[block * 8 + s], UnsignedByte(scales[s / 4], s % 4));
   }
+  _mm512_store_ps(panel->scale[block], LowHalves(head.v[0]));
   _mm512_store_ps(panel->neg_min[block], -HighHalves(head.v[0]));
   CONCORD_UNROLL for (int s = 0; s < 8; s += 2) {
     _mm512_store_si512(panel->min_codes[(block * 8 + s) / 2], BytesToWords(mins[s / 4], s % 4));
@@ -112,9 +112,9 @@ CONCORD_INLINE void PutScales(FormatQ6K, const uint8_t* const* rows, int64_t fir
     const int64_t at = (first + b) * kStep;
     Gather(rows, at + 208, kStep, 1, halves);
     const Dwords4 scales = LoadColumns(rows, at + 192);
-    const __m512 d = HalvesToFloat(halves[0]);
+    _mm512_store_ps(panel->scale[b], HalvesToFloat(halves[0]));
     CONCORD_UNROLL for (int g = 0; g < 16; ++g) {
-      _mm512_store_ps(panel->scale[b * 16 + g], d * SignedByte(scales.v[g / 4], g % 4));
+      _mm512_store_si512(panel->scale_codes[b * 16 + g], SignedByte(scales.v[g / 4], g % 4));
     }
   }
 }
@@ -145,10 +145,10 @@ CONCORD_INLINE void PutScales(FormatQ2K, const uint8_t* const* rows, int64_t fir
     Gather(rows, at + 80, kStep, 1, pairs);
     const Dwords4 scales = LoadColumns(rows, at);
     const __m512i pair = _mm512_loadu_si512(pairs[0]);
-    const __m512 d = LowHalves(pair);
     CONCORD_UNROLL for (int g = 0; g < 16; ++g) {
-      _mm512_store_ps(panel->scale[b * 16 + g], d * UnsignedByte(LowNibbles(scales.v[g / 4]), g % 4));
+      _mm512_store_si512(panel->scale_codes[b * 16 + g], UnsignedByte(LowNibbles(scales.v[g / 4]), g % 4));
     }
+    _mm512_store_ps(panel->scale[b], LowHalves(pair));
     _mm512_store_ps(panel->neg_min[b], -HighHalves(pair));
     CONCORD_UNROLL for (int g = 0; g < 16; g += 2) {
       _mm512_store_si512(panel->min_codes[(b * 16 + g) / 2], BytesToWords(HighNibbles(scales.v[g / 4]), g % 4));
@@ -183,7 +183,7 @@ CONCORD_INLINE void PutScales(FormatQ3K, const uint8_t* const* rows, int64_t fir
     const int64_t at = (first + b) * FormatQ3K::kBlockBytes;
     // Bytes 94..109: the last two of q, scales[12], d. Nothing beyond the block is read.
     const Dwords4 tail = LoadColumns(rows, at + 94);
-    const __m512 d = HighHalves(tail.v[3]);
+    _mm512_store_ps(panel->scale[b], HighHalves(tail.v[3]));
     __m512i bytes[3];
     CONCORD_UNROLL for (int i = 0; i < 3; ++i) {
       bytes[i] = _mm512_or_si512(_mm512_srli_epi32(tail.v[i], 16), _mm512_slli_epi32(tail.v[i + 1], 16));
@@ -193,7 +193,7 @@ CONCORD_INLINE void PutScales(FormatQ3K, const uint8_t* const* rows, int64_t fir
       const __m512i high = _mm512_slli_epi32(BitPairs(bytes[2], j), 4);
       const __m512i scales = _mm512_sub_epi8(_mm512_or_si512(low, high), Bytes512(32));
       CONCORD_UNROLL for (int i = 0; i < 4; ++i) {
-        _mm512_store_ps(panel->scale[b * 16 + 4 * j + i], d * SignedByte(scales, i));
+        _mm512_store_si512(panel->scale_codes[b * 16 + 4 * j + i], SignedByte(scales, i));
       }
     }
   }
@@ -211,13 +211,13 @@ CONCORD_INLINE void PutScales(FormatIq4Xs, const uint8_t* const* rows, int64_t f
   for (int64_t b = 0; b < count; ++b) {
     const int64_t at = (first + b) * FormatIq4Xs::kBlockBytes;
     const Dwords4 head = LoadColumns(rows, at);  // d | high bits of the scales, low nibbles of the scales
-    const __m512 d = LowHalves(head.v[0]);
+    _mm512_store_ps(panel->scale[b], LowHalves(head.v[0]));
     CONCORD_UNROLL for (int s = 0; s < 8; ++s) {
       const __m512i low =
           _mm512_and_si512(_mm512_srli_epi32(head.v[1], static_cast<unsigned>(4 * s)), _mm512_set1_epi32(15));
       const __m512i high = _mm512_srli_epi32(head.v[0], static_cast<unsigned>(16 + 2 * s));
       const __m512i scale = OrMasked(low, _mm512_slli_epi32(high, 4), _mm512_set1_epi32(0x30));
-      _mm512_store_ps(panel->scale[b * 8 + s], d * _mm512_cvtepi32_ps(_mm512_sub_epi32(scale, _mm512_set1_epi32(32))));
+      _mm512_store_si512(panel->scale_codes[b * 8 + s], _mm512_sub_epi32(scale, _mm512_set1_epi32(32)));
     }
   }
 }

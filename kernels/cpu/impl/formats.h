@@ -10,7 +10,7 @@ namespace concord::kernels::CONCORD_ISA_NAMESPACE {
 // d f16, int8 q[32]
 struct FormatQ8_0 : Format<32, 34, 32, 7, false> {
   CONCORD_INLINE void Unpack(const uint8_t* p, UnpackedBlock* out) {
-    out->scale[0] = LoadF16(p);
+    out->scale = LoadF16(p);
     for (int i = 0; i < 32; i += 16) StoreBytes16(out->u + i, LoadBytes16(p + 2 + i) ^ 0x80);
   }
 };
@@ -24,7 +24,7 @@ CONCORD_INLINE void UnpackNibbles32(const uint8_t* q, uint8_t* u) {
 
 struct FormatQ4_0 : Format<32, 18, 32, 3, false> {
   CONCORD_INLINE void Unpack(const uint8_t* p, UnpackedBlock* out) {
-    out->scale[0] = LoadF16(p);
+    out->scale = LoadF16(p);
     UnpackNibbles32(p + 2, out->u);
   }
 };
@@ -32,7 +32,7 @@ struct FormatQ4_0 : Format<32, 18, 32, 3, false> {
 // d f16, m f16, q[16]: d q + m
 struct FormatQ4_1 : Format<32, 20, 32, -1, true> {
   CONCORD_INLINE void Unpack(const uint8_t* p, UnpackedBlock* out) {
-    out->scale[0] = LoadF16(p);
+    out->scale = LoadF16(p);
     out->min = -LoadF16(p + 2);
     UnpackNibbles32(p + 4, out->u);
   }
@@ -44,7 +44,7 @@ CONCORD_INLINE void AddFifthBits(const uint8_t* high, uint8_t* u) {
 
 struct FormatQ5_0 : Format<32, 22, 32, 4, false> {
   CONCORD_INLINE void Unpack(const uint8_t* p, UnpackedBlock* out) {
-    out->scale[0] = LoadF16(p);
+    out->scale = LoadF16(p);
     UnpackNibbles32(p + 6, out->u);
     AddFifthBits(p + 2, out->u);
   }
@@ -52,7 +52,7 @@ struct FormatQ5_0 : Format<32, 22, 32, 4, false> {
 
 struct FormatQ5_1 : Format<32, 24, 32, -1, true> {
   CONCORD_INLINE void Unpack(const uint8_t* p, UnpackedBlock* out) {
-    out->scale[0] = LoadF16(p);
+    out->scale = LoadF16(p);
     out->min = -LoadF16(p + 2);
     UnpackNibbles32(p + 8, out->u);
     AddFifthBits(p + 4, out->u);
@@ -73,7 +73,7 @@ constexpr uint8_t kFp4Twice[16] = {16, 17, 18, 19, 20, 22, 24, 28, 16, 15, 14, 1
 
 struct FormatIq4Nl : Format<32, 18, 32, 7, false> {
   CONCORD_INLINE void Unpack(const uint8_t* p, UnpackedBlock* out) {
-    out->scale[0] = LoadF16(p);
+    out->scale = LoadF16(p);
     UnpackTable32(p + 2, kNonLinear4, out->u);
   }
 };
@@ -81,11 +81,11 @@ struct FormatIq4Nl : Format<32, 18, 32, 7, false> {
 // d f16, high bits of the scales u16, low nibbles of the scales [4], q[128]
 struct FormatIq4Xs : Format<256, 136, 32, 7, false> {
   CONCORD_INLINE void Unpack(const uint8_t* p, UnpackedBlock* out) {
-    const float d = LoadF16(p);
+    out->scale = LoadF16(p);
     const int high = p[2] | p[3] << 8;
     for (int s = 0; s < 8; ++s) {
       const int low = (p[4 + s / 2] >> 4 * (s % 2)) & 15;
-      out->scale[s] = d * static_cast<float>((low | ((high >> 2 * s) & 3) << 4) - 32);
+      out->scale_codes[s] = (low | ((high >> 2 * s) & 3) << 4) - 32;
       UnpackTable32(p + 8 + 16 * s, kNonLinear4, out->u + 32 * s);
     }
   }
@@ -95,7 +95,7 @@ struct FormatIq4Xs : Format<256, 136, 32, 7, false> {
 struct FormatMxfp4 : Format<32, 17, 32, 4, false> {
   CONCORD_INLINE void Unpack(const uint8_t* p, UnpackedBlock* out) {
     const uint32_t e = p[0];  // 2^(e - 128): subnormal for 0 and 1; 255 is NaN
-    out->scale[0] = FloatFromBits(e == 255 ? 0x7fc00000u : e < 2 ? 0x200000u << e : (e - 1) << 23);
+    out->scale = FloatFromBits(e == 255 ? 0x7fc00000u : e < 2 ? 0x200000u << e : (e - 1) << 23);
     UnpackTable32(p + 1, kFp4Twice, out->u);
   }
 };
@@ -109,12 +109,12 @@ CONCORD_INLINE void ScalesAndMinsK(const uint8_t* p, UnpackedBlock* out) {
   __builtin_memcpy(&c, p + 12, 4);
   const uint32_t sixes[4] = {a & 0x3f3f3f3fu, (c & 0x0f0f0f0fu) | (a >> 2 & 0x30303030u), b & 0x3f3f3f3fu,
                              (c >> 4 & 0x0f0f0f0fu) | (b >> 2 & 0x30303030u)};
-  float whole[16];
-  Store(whole, ToFloat(LoadBytes(sixes)));
-  const float d = LoadF16(p);
-  for (int s = 0; s < 8; ++s) out->scale[s] = d * whole[s];
+  uint8_t bytes[16];
+  __builtin_memcpy(bytes, sixes, 16);
+  out->scale = LoadF16(p);
   out->min = LoadF16(p + 2);
-  for (int s = 0; s < 8; ++s) out->min_codes[s] = static_cast<int16_t>(whole[8 + s]);
+  for (int s = 0; s < 8; ++s) out->scale_codes[s] = bytes[s];
+  for (int s = 0; s < 8; ++s) out->min_codes[s] = bytes[8 + s];
   for (int s = 8; s < 16; ++s) out->min_codes[s] = 0;
 }
 
@@ -146,7 +146,8 @@ struct FormatQ5K : Format<256, 176, 32, -1, true> {
 // low[128], high pairs[64], int8 scales[16], d f16
 struct FormatQ6K : Format<256, 210, 16, 5, false> {
   CONCORD_INLINE void Unpack(const uint8_t* p, UnpackedBlock* out) {
-    Store(out->scale, Set(LoadF16(p + 208)) * ToFloat(LoadBytes(p + 192)));
+    out->scale = LoadF16(p + 208);
+    for (int g = 0; g < 16; ++g) out->scale_codes[g] = static_cast<int8_t>(p[192 + g]);
     CONCORD_UNROLL for (int half = 0; half < 2; ++half) {
       CONCORD_UNROLL for (int t = 0; t < 4; ++t) {
         const uint8_t* low = p + 64 * half + 32 * (t % 2);
@@ -166,8 +167,9 @@ struct FormatQ2K : Format<256, 84, 16, -1, true> {
   CONCORD_INLINE void Unpack(const uint8_t* p, UnpackedBlock* out) {
     uint8_t nibbles[32];
     UnpackNibbles32(p, nibbles);
-    Store(out->scale, Set(LoadF16(p + 80)) * ToFloat(LoadBytes(nibbles)));
+    out->scale = LoadF16(p + 80);
     out->min = LoadF16(p + 82);
+    for (int g = 0; g < 16; ++g) out->scale_codes[g] = nibbles[g];
     for (int g = 0; g < 16; ++g) out->min_codes[g] = nibbles[16 + g];
     CONCORD_UNROLL for (int i = 0; i < 256; i += 16) {
       StoreBytes16(out->u + i, (LoadBytes16(p + 16 + 32 * (i / 128) + i % 32) >> 2 * (i / 32 % 4)) & 3);
@@ -178,12 +180,12 @@ struct FormatQ2K : Format<256, 84, 16, -1, true> {
 // third bits[32], q[64], scales[12], d f16
 struct FormatQ3K : Format<256, 110, 16, 2, false> {
   CONCORD_INLINE void Unpack(const uint8_t* p, UnpackedBlock* out) {
-    const float d = LoadF16(p + 108);
+    out->scale = LoadF16(p + 108);
     const uint8_t* scales = p + 96;
     for (int g = 0; g < 16; ++g) {
       const int low = g < 8 ? scales[g] & 15 : scales[g - 8] >> 4;
       const int high = (scales[8 + g % 4] >> 2 * (g / 4)) & 3;
-      out->scale[g] = d * static_cast<float>((low | high << 4) - 32);
+      out->scale_codes[g] = (low | high << 4) - 32;
     }
     CONCORD_UNROLL for (int i = 0; i < 256; i += 16) {
       const Bytes16 low = (LoadBytes16(p + 32 + 32 * (i / 128) + i % 32) >> 2 * (i / 32 % 4)) & 3;

@@ -95,6 +95,11 @@ CONCORD_INLINE __m512i SumParts(const Four& f) {
                             _mm512_castps_si512(_mm512_shuffle_ps(x, y, 0xdd)));
   }
 }
+// The four lanes of 128 bits of v.
+CONCORD_INLINE __m128i SumOfLanes(__m512i v) {
+  const __m256i half = _mm256_add_epi32(_mm512_castsi512_si256(v), _mm512_extracti64x4_epi64(v, 1));
+  return _mm_add_epi32(_mm256_castsi256_si128(half), _mm256_extracti128_si256(half, 1));
+}
 // Where a group takes two lanes of 128 bits: those of a's lanes 0 and 1, 2 and 3, then of b's.
 CONCORD_INLINE __m512i SumLanes(__m512i a, __m512i b) {
   return _mm512_add_epi32(_mm512_shuffle_i32x4(a, b, 0x88), _mm512_shuffle_i32x4(a, b, 0xdd));
@@ -123,8 +128,6 @@ CONCORD_INLINE __m512 HalvesOfBlocks(const uint8_t* const* w, int64_t at, int64_
   }
   return _mm512_cvtph_ps(_mm256_set_m128i(v[1], v[0]));
 }
-CONCORD_INLINE __m512 FloatsU8(__m128i bytes) { return _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(bytes)); }
-CONCORD_INLINE __m512 FloatsI8(__m128i bytes) { return _mm512_cvtepi32_ps(_mm512_cvtepi8_epi32(bytes)); }
 
 struct Bytes4 {
   __m128i v[4];

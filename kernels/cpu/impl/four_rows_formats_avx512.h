@@ -6,15 +6,17 @@
 
 // Of each format, for a chunk of 256 elements of four rows that begins at w[r]: SumChunk gives the sums of u q, x being
 // the 256 values in the format's order, and ScaleChunk the scales and, where there are any, the minima with their sign
-// turned: of blocks of 32 as they are, of 256 their whole factors in words (WordPairs) and what these multiply.
+// turned: of blocks of 32 as they are, of 256 their whole factors and what these multiply; those of minima are words
+// (WordPairs).
 namespace concord::kernels::CONCORD_ISA_NAMESPACE {
 
 template <typename F>
 struct FourRows {
   static constexpr int kVectors = kChunk / F::kGroup / 4;
   __m512i sum[kVectors];
-  __m512 scale[kVectors];
+  __m512 scale[kBlockScale<F> ? 1 : kVectors];
   __m512 neg_min[kBlockScale<F> ? 1 : kVectors];
+  __m512i scale_codes[kVectors];
   __m512i min_codes[F::kGroup == 16 ? 2 : 1];
 };
 
@@ -138,14 +140,14 @@ CONCORD_INLINE void ScaleChunk(FormatIq4Xs, const uint8_t* const* w, FourRows<Fo
         _mm_setr_epi32(Load32(w[0] + at), Load32(w[1] + at), Load32(w[2] + at), Load32(w[3] + at)));
   };
   const __m512i heads = dwords(0), lows = dwords(4);  // d | high bits of the scales, and their low nibbles
-  const __m512 d = _mm512_broadcast_f32x4(_mm512_castps512_ps128(LowHalves(heads)));
+  out->scale[0] = LowHalves(heads);
   const __m512i lane = _mm512_setr_epi32(0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3);
   CONCORD_UNROLL for (int v = 0; v < 2; ++v) {
     const __m512i group = _mm512_add_epi32(lane, _mm512_set1_epi32(4 * v));
     const __m512i low = _mm512_and_si512(_mm512_srlv_epi32(lows, _mm512_slli_epi32(group, 2)), _mm512_set1_epi32(15));
     const __m512i high = _mm512_srlv_epi32(heads, _mm512_add_epi32(_mm512_slli_epi32(group, 1), _mm512_set1_epi32(16)));
     const __m512i scale = OrMasked(low, _mm512_slli_epi32(high, 4), _mm512_set1_epi32(0x30));
-    out->scale[v] = d * _mm512_cvtepi32_ps(_mm512_sub_epi32(scale, _mm512_set1_epi32(32)));
+    out->scale_codes[v] = _mm512_sub_epi32(scale, _mm512_set1_epi32(32));
   }
 }
 
@@ -182,7 +184,7 @@ CONCORD_INLINE void ScaleChunkK(const uint8_t* const* w, FourRows<F>* out) {
   const Bytes4 head = DwordsOfRows(w, 0);
   const __m128i halves =
       _mm_shuffle_epi8(head.v[0], _mm_setr_epi8(0, 1, 4, 5, 8, 9, 12, 13, 2, 3, 6, 7, 10, 11, 14, 15));
-  const __m512 d = _mm512_broadcast_f32x4(_mm_cvtph_ps(halves));
+  out->scale[0] = _mm512_broadcast_f32x4(_mm_cvtph_ps(halves));
   out->neg_min[0] = -_mm512_broadcast_f32x4(_mm_cvtph_ps(_mm_unpackhi_epi64(halves, halves)));
   const __m128i six = _mm_set1_epi8(0x3f), four = _mm_set1_epi8(0x0f), top = _mm_set1_epi8(0x30);
   const auto high_ones = [&](__m128i low_four, __m128i high_two) {
@@ -192,7 +194,9 @@ CONCORD_INLINE void ScaleChunkK(const uint8_t* const* w, FourRows<F>* out) {
   const __m128i by_lane = _mm_setr_epi8(0, 4, 8, 12, 2, 6, 10, 14, 1, 5, 9, 13, 3, 7, 11, 15);
   const __m128i scales[2] = {_mm_and_si128(head.v[1], six), high_ones(head.v[3], head.v[1])};
   const __m128i mins[2] = {_mm_and_si128(head.v[2], six), high_ones(_mm_srli_epi32(head.v[3], 4), head.v[2])};
-  CONCORD_UNROLL for (int v = 0; v < 2; ++v) { out->scale[v] = d * FloatsU8(_mm_shuffle_epi8(scales[v], by_lane)); }
+  CONCORD_UNROLL for (int v = 0; v < 2; ++v) {
+    out->scale_codes[v] = _mm512_cvtepu8_epi32(_mm_shuffle_epi8(scales[v], by_lane));
+  }
   out->min_codes[0] = WordPairs(mins[0], mins[1]);
 }
 CONCORD_INLINE void ScaleChunk(FormatQ4K, const uint8_t* const* w, FourRows<FormatQ4K>* out) { ScaleChunkK(w, out); }
@@ -214,10 +218,10 @@ CONCORD_INLINE void SumChunk(FormatQ6K, const uint8_t* const* w, const int8_t* x
   }
 }
 CONCORD_INLINE void ScaleChunk(FormatQ6K, const uint8_t* const* w, FourRows<FormatQ6K>* out) {
-  const __m512 d = HalvesOfRows(w, 208);
+  out->scale[0] = HalvesOfRows(w, 208);
   const Bytes4 scales =
       BytesByGroup({{Load128(w[0] + 192), Load128(w[1] + 192), Load128(w[2] + 192), Load128(w[3] + 192)}});
-  CONCORD_UNROLL for (int v = 0; v < 4; ++v) out->scale[v] = d * FloatsI8(scales.v[v]);
+  CONCORD_UNROLL for (int v = 0; v < 4; ++v) out->scale_codes[v] = _mm512_cvtepi8_epi32(scales.v[v]);
 }
 
 CONCORD_INLINE void SumChunk(FormatQ2K, const uint8_t* const* w, const int8_t* x, FourRows<FormatQ2K>* out) {
@@ -228,10 +232,12 @@ CONCORD_INLINE void SumChunk(FormatQ2K, const uint8_t* const* w, const int8_t* x
   }
 }
 CONCORD_INLINE void ScaleChunk(FormatQ2K, const uint8_t* const* w, FourRows<FormatQ2K>* out) {
-  const __m512 d = HalvesOfRows(w, 80);
+  out->scale[0] = HalvesOfRows(w, 80);
   const Bytes4 bytes = BytesByQuarter({{Load128(w[0]), Load128(w[1]), Load128(w[2]), Load128(w[3])}});
   const __m128i nibble = _mm_set1_epi8(15);
-  CONCORD_UNROLL for (int v = 0; v < 4; ++v) out->scale[v] = d * FloatsU8(_mm_and_si128(bytes.v[v], nibble));
+  CONCORD_UNROLL for (int v = 0; v < 4; ++v) {
+    out->scale_codes[v] = _mm512_cvtepu8_epi32(_mm_and_si128(bytes.v[v], nibble));
+  }
   out->neg_min[0] = -HalvesOfRows(w, 82);
   const Bytes4 rows = DwordsOfRows(w, 0);
   const auto mins = [&](int i) { return _mm_and_si128(_mm_srli_epi32(rows.v[i], 4), nibble); };
@@ -261,9 +267,9 @@ CONCORD_INLINE void ScaleChunk(FormatQ3K, const uint8_t* const* w, FourRows<Form
     const __m128i scales = _mm_setr_epi32(six(a, 0), six(b, 1), six(a >> 4, 2), six(b >> 4, 3));
     rows.v[r] = _mm_sub_epi8(scales, _mm_set1_epi8(32));
   }
-  const __m512 d = HalvesOfRows(w, 108);
+  out->scale[0] = HalvesOfRows(w, 108);
   const Bytes4 bytes = BytesByQuarter(rows);
-  CONCORD_UNROLL for (int v = 0; v < 4; ++v) out->scale[v] = d * FloatsI8(bytes.v[v]);
+  CONCORD_UNROLL for (int v = 0; v < 4; ++v) out->scale_codes[v] = _mm512_cvtepi8_epi32(bytes.v[v]);
 }
 
 }  // namespace concord::kernels::CONCORD_ISA_NAMESPACE

@@ -3,18 +3,18 @@
 #include "kernels/cpu/impl/linear_int8.h"
 #include "kernels/cpu/impl/tiles.h"
 
-// linear in int8 with the tile unit (AMX): the integer sum of one group for 16 rows of x by 16 of W is one instruction,
-// which leaves the sums of floats as the work. Panels are those of the vector code without offsets: 4 bytes of k a lane
-// are just what the unit wants of its second operand. The integer sums are exact and the sums of floats are written in
-// the same order, so the bits are the same too.
+// linear in "int8/32" with the tile unit (AMX): the integer sum of one group for 16 rows of x by 16 of W is one
+// instruction, which leaves the sums of floats as the work. Panels are those of the vector code without offsets: 4
+// bytes of k a lane are just what the unit wants of its second operand. The integer sums are exact and the sums of
+// floats are written in the same order, so the bits are the same too.
 //
 // A product of 16 x 16 x 32 takes the unit 16 cycles. Bringing its sums to the vector registers is 16 stores and 16
 // loads, and what follows 3 vector instructions a row of x (4 with a minimum), two a cycle: 24 to 32 cycles. So the
 // unit works on the next item while the vector side adds up this one, from two buffers that stay in L1.
 namespace concord::kernels::CONCORD_ISA_NAMESPACE {
 
-constexpr int64_t kTokenTile = 16;  // rows of x an instruction
-constexpr int64_t kSpanGroups = 8;  // groups an item: 8 KiB of integer sums, twice
+constexpr int64_t kTokenTile = 16;        // rows of x an instruction
+constexpr int64_t kGroups = kChunk / 32;  // of a chunk: 8 KiB of integer sums, twice
 // Rows of W that one packed piece of x serves: their sums, 256 KiB for kPassTokens, stay in L2 beside the piece (160
 // KiB).
 constexpr int64_t kBlockPasses = 4;
@@ -22,14 +22,13 @@ constexpr int64_t kBlockPasses = 4;
 // 16 rows of x, one chunk of k.
 struct PackedTokens {
   alignas(64) int8_t q[kTokenTile][kChunk];
-  alignas(64) float scale[kChunk / 32][kTokenTile];  // a group of x
-  // Of formats with a minimum: of a group of W, or (words) of two.
-  alignas(64) float sums[kChunk / 32][kTokenTile];
+  alignas(64) float scale[kChunk / 32][kTokenTile];
+  alignas(64) float sums[kChunk / 32][kTokenTile];  // of formats with a minimum
 };
 
 struct AmxScratch {
   Panel panels[kPassPanels];
-  alignas(64) int32_t products[2][kSpanGroups][kTokenTile][kPanelRows];
+  alignas(64) int32_t products[2][kGroups][kTokenTile][kPanelRows];
 };
 
 template <typename F>
@@ -43,21 +42,20 @@ CONCORD_INLINE void PackTokens(const LinearTile& tile, int64_t m, int64_t m_end,
     sums[t] = static_cast<const uint8_t*>(row.sums);
   }
   // Four dwords a turn; what is read past the last one lies in the same record.
-  const auto transpose = [](const uint8_t* const* rows, int64_t count, float(*to)[kTokenTile]) {
-    for (int64_t i = 0; i < count; i += 4) {
+  const auto transpose = [&](const uint8_t* const* rows, float(*to)[kTokenTile]) {
+    for (int64_t i = 0; i < chunk / 32; i += 4) {
       const Dwords4 columns = LoadColumns(rows, 4 * i);
-      for (int64_t j = 0; j < Min(4, count - i); ++j) _mm512_store_si512(to[i + j], columns.v[j]);
+      for (int64_t j = 0; j < Min(4, chunk / 32 - i); ++j) _mm512_store_si512(to[i + j], columns.v[j]);
     }
   };
-  transpose(scale, kBlockScale<F> ? 1 : chunk / 32, out->scale);
-  if (F::kHasMin) transpose(sums, kBlockScale<F> ? chunk / F::kGroup / 2 : chunk / 32, out->sums);
+  transpose(scale, out->scale);
+  if (F::kHasMin) transpose(sums, out->sums);
 }
 
-// 16 rows of x by one panel, kSpanGroups groups from first_group on.
+// 16 rows of x by one panel, one chunk of k.
 struct AmxItem {
   const PackedTokens* x;
   const Panel* panel;
-  int64_t first_group;
   float* sums;  // [kTokenTile] rows kPassRows apart
 };
 
@@ -70,7 +68,7 @@ struct AmxItem {
 // Starts the sums of group g.
 template <typename P>
 CONCORD_INLINE void StartGroup(const AmxItem& item, int64_t g) {
-  const int64_t k = (item.first_group + g) * P::kGroup;
+  const int64_t k = g * P::kGroup;
   switch (g % 4) {
     case 0:
       CONCORD_MULTIPLY_TILES(0, 4, 6);
@@ -105,33 +103,11 @@ CONCORD_INLINE void StoreGroup(int64_t g, int32_t (*products)[kPanelRows]) {
 
 template <typename P>
 CONCORD_INLINE void AddGroup(const AmxItem& item, int64_t g, const int32_t (*products)[kPanelRows], VecF* acc) {
-  const int64_t group = item.first_group + g;
-  const VecF w_scale = Load(item.panel->scale[group]);
-  if constexpr (P::kBlockScale) {
-    CONCORD_UNROLL for (int t = 0; t < kTokenTile; ++t) {
-      acc[t] = Fma(ToFloat(LoadAs<VecI>(products[t])), w_scale, acc[t]);
-    }
-  } else {
-    const VecF neg_min = P::kHasMin ? Load(item.panel->neg_min[group]) : VecF{};
-    CONCORD_UNROLL for (int t = 0; t < kTokenTile; ++t) {
-      acc[t] = Fma(ToFloat(LoadAs<VecI>(products[t])), w_scale * Set(item.x->scale[group][t]), acc[t]);
-      if (P::kHasMin) acc[t] = Fma(neg_min, Set(item.x->sums[group][t]), acc[t]);
-    }
-  }
-}
-
-// "int8/256": the minima of a block, the scale of x, and what earlier blocks gave.
-template <typename P>
-CONCORD_INLINE void FinishBlock(const AmxItem& item, bool first, VecF* acc) {
+  const VecF w_scale = Load(item.panel->scale[g]);
+  const VecF neg_min = P::kHasMin ? Load(item.panel->neg_min[g]) : VecF{};
   CONCORD_UNROLL for (int t = 0; t < kTokenTile; ++t) {
-    if constexpr (P::kHasMin) {
-      VecI mins = {};
-      CONCORD_UNROLL for (int i = 0; i < kChunk / P::kGroup / 2; ++i) {
-        mins = DotWords(mins, item.panel->min_codes[i], reinterpret_cast<const int16_t*>(&item.x->sums[i][t]));
-      }
-      acc[t] = Fma(ToFloat(mins), Load(item.panel->neg_min[0]), acc[t]);
-    }
-    acc[t] = Fma(acc[t], Set(item.x->scale[0][t]), first ? VecF{} : Load(item.sums + t * kPassRows));
+    acc[t] = Fma(ToFloat(LoadAs<VecI>(products[t])), w_scale * Set(item.x->scale[g][t]), acc[t]);
+    if (P::kHasMin) acc[t] = Fma(neg_min, Set(item.x->sums[g][t]), acc[t]);
   }
 }
 
@@ -141,39 +117,30 @@ template <typename P>
 static void MultiplyPacked(const PackedTokens* x, int64_t token_tiles, int64_t panels, int64_t chunk, bool first,
                            AmxScratch* scratch, float* sums) {
   constexpr int kAhead = 2;
-  const int64_t groups = Min(kSpanGroups, chunk / P::kGroup);  // products of more than there are, in the last chunk,
-  const int64_t spans = chunk / P::kGroup / groups;            // are of leftover bytes and are not added
-  const int64_t items = token_tiles * panels * spans;
-  const auto item_at = [&](int64_t i) {  // past the end the last one again: the price of a simple loop
+  const int64_t groups =
+      chunk / P::kGroup;  // products of more than there are, in the last chunk, are of leftover bytes
+  const int64_t items = token_tiles * panels;  // and are not added
+  const auto item_at = [&](int64_t i) {        // past the end the last one again: the price of a simple loop
     i = Min(i, items - 1);
-    const int64_t span = i % spans, panel = i / spans % panels, t = i / spans / panels;
-    return AmxItem{x + t, scratch->panels + panel, span * kSpanGroups,
-                   sums + t * kTokenTile * kPassRows + panel * kPanelRows};
+    const int64_t panel = i % panels, t = i / panels;
+    return AmxItem{x + t, scratch->panels + panel, sums + t * kTokenTile * kPassRows + panel * kPanelRows};
   };
   AmxItem item = item_at(0), next = item_at(1);
-  CONCORD_UNROLL for (int g = 0; g < kSpanGroups; ++g) {
+  CONCORD_UNROLL for (int g = 0; g < kGroups; ++g) {
     StartGroup<P>(item, g);
     StoreGroup(g, scratch->products[0][g]);
   }
   CONCORD_UNROLL for (int g = 0; g < kAhead; ++g) StartGroup<P>(next, g);
-  VecF acc[kTokenTile];  // of a block of two items, neighbours, the first one's go on here
   for (int64_t i = 0; i < items; ++i) {
     const AmxItem after_next = item_at(i + 2);
-    if (item.first_group == 0 || !P::kBlockScale) {
-      CONCORD_UNROLL for (int t = 0; t < kTokenTile; ++t) {
-        acc[t] = P::kBlockScale || (first && item.first_group == 0) ? VecF{} : Load(item.sums + t * kPassRows);
-      }
-    }
-    CONCORD_UNROLL for (int g = 0; g < kSpanGroups; ++g) {
+    VecF acc[kTokenTile];
+    CONCORD_UNROLL for (int t = 0; t < kTokenTile; ++t) acc[t] = first ? VecF{} : Load(item.sums + t * kPassRows);
+    CONCORD_UNROLL for (int g = 0; g < kGroups; ++g) {
       StoreGroup(g, scratch->products[(i + 1) % 2][g]);
-      StartGroup<P>(g + kAhead < kSpanGroups ? next : after_next, (g + kAhead) % kSpanGroups);
+      StartGroup<P>(g + kAhead < kGroups ? next : after_next, (g + kAhead) % kGroups);
       if (g < groups) AddGroup<P>(item, g, scratch->products[i % 2][g], acc);
     }
-    const bool ends = item.first_group + kSpanGroups == kChunk / P::kGroup;
-    if (P::kBlockScale && ends) FinishBlock<P>(item, first, acc);
-    if (!P::kBlockScale || ends) {
-      CONCORD_UNROLL for (int t = 0; t < kTokenTile; ++t) Store(item.sums + t * kPassRows, acc[t]);
-    }
+    CONCORD_UNROLL for (int t = 0; t < kTokenTile; ++t) Store(item.sums + t * kPassRows, acc[t]);
     item = next;
     next = after_next;
   }
@@ -196,16 +163,6 @@ CONCORD_INLINE int64_t AmxScratchBytes(int64_t k, int64_t m) {
          kBlockPasses * token_tiles * kTokenTile * kPassRows * 4;
 }
 
-// The part of W that the next pass will read is asked for while this one computes; 64 bytes a request.
-template <typename F>
-CONCORD_INLINE void PrefetchNext(const LinearTile& tile, const uint8_t* const* rows, int64_t k0, int64_t chunk) {
-  const int64_t begin = k0 / F::kBlockElems * F::kBlockBytes + kPassRows * tile.row_stride_bytes;
-  const int64_t end = begin + chunk / F::kBlockElems * F::kBlockBytes;
-  for (int64_t r = 0; r < kPanelRows; ++r) {
-    for (int64_t at = begin; at < end; at += 64) PrefetchFar(rows[r] + at);
-  }
-}
-
 template <typename F>
 CONCORD_INLINE void AmxPass(const LinearTile& tile, int64_t n0, int64_t m0, int64_t m1, int64_t k0,
                             const PackedTokens* x, AmxScratch* scratch, float* sums) {
@@ -217,7 +174,7 @@ CONCORD_INLINE void AmxPass(const LinearTile& tile, int64_t n0, int64_t m0, int6
     for (int64_t r = 0; r < kPanelRows; ++r) {
       rows[r] = weights + Min(n0 + p * kPanelRows + r, tile.n_end - 1) * tile.row_stride_bytes;
     }
-    PrefetchNext<F>(tile, rows, k0, chunk);
+    PrefetchNext<F>(rows, kPanelRows, kPassRows * tile.row_stride_bytes, k0, chunk);
     SignedPanelSink<F::kOffsetShift> sink{&scratch->panels[p]};
     PutScales(F{}, rows, k0 / F::kBlockElems, chunk / F::kBlockElems, &scratch->panels[p]);
     PutCodes(F{}, rows, k0 / F::kBlockElems, chunk / F::kBlockElems, &sink);
@@ -260,7 +217,7 @@ static void RunInt8Tiles(const LinearTile& tile, int64_t m0, int64_t m1, const A
 }
 
 template <typename F>
-static void RunInt8Amx(const LinearTile& tile) {
+static void RunGroupsAmx(const LinearTile& tile) {
   // So few rows are bound by the decoding of W, and the way through tiles only adds to it (the bits are the same).
   constexpr int64_t kTooFew = 8;
   if (tile.m_end - tile.m_begin <= kTooFew) return RunInt8<F>(tile);

@@ -62,41 +62,55 @@ struct Ahead {
   int64_t bytes;  // for each group of one call of MultiplyChunk
 };
 
-// "int8/256": the minima of a block, and then the scale of x.
-template <typename P, int kPanels, int kTokens>
-CONCORD_INLINE void FinishBlock(const Panel* panels, const TokenRow* x, bool first, const float* sums,
-                                VecF (*acc)[kPanels]) {
-  if constexpr (P::kHasMin) {
-    VecI mins[kTokens][kPanels] = {};
-    CONCORD_UNROLL for (int i = 0; i < kChunk / P::kGroup / 2; ++i) {
-      CONCORD_UNROLL for (int t = 0; t < kTokens; ++t) {
-        CONCORD_UNROLL for (int p = 0; p < kPanels; ++p) {
-          mins[t][p] = DotWords(mins[t][p], panels[p].min_codes[i], x[t].Sums(2 * i));
-        }
-      }
-    }
-    CONCORD_UNROLL for (int t = 0; t < kTokens; ++t) {
-      CONCORD_UNROLL for (int p = 0; p < kPanels; ++p) {
-        acc[t][p] = Fma(ToFloat(mins[t][p]), Load(panels[p].neg_min[0]), acc[t][p]);
-      }
-    }
+// What sums of groups become. "int8/32": floats, which go on in the next chunk.
+struct GroupSums {
+  template <typename P>
+  static CONCORD_INLINE_MEMBER VecF Begin(bool first, const float* sums) {
+    return first ? VecF{} : Load(sums);
   }
-  CONCORD_UNROLL for (int t = 0; t < kTokens; ++t) {
-    CONCORD_UNROLL for (int p = 0; p < kPanels; ++p) {
-      const VecF before = first ? VecF{} : Load(sums + t * kPassRows + p * kPanelRows);
-      acc[t][p] = Fma(acc[t][p], Set(x[t].scale[0]), before);
-    }
+  template <typename P>
+  static CONCORD_INLINE_MEMBER VecF Add(VecF acc, VecI dot, const Panel& panel, const TokenRow& x, int64_t g) {
+    acc = Fma(ToFloat(dot), Load(panel.scale[g]) * Set(x.scale[g]), acc);
+    return P::kHasMin ? Fma(Load(panel.neg_min[g]), Set(x.ScaledSum(g)), acc) : acc;
   }
-}
+  template <typename P>
+  static CONCORD_INLINE_MEMBER void End(VecF acc, const Panel&, const TokenRow&, bool, float* sums) {
+    Store(sums, acc);
+  }
+};
+// "int8/256": a whole number, which is scaled at the end of the block.
+struct BlockSums {
+  template <typename P>
+  static CONCORD_INLINE_MEMBER VecI Begin(bool, const float*) {
+    return VecI{};
+  }
+  template <typename P>
+  static CONCORD_INLINE_MEMBER VecI Add(VecI acc, VecI dot, const Panel& panel, const TokenRow&, int64_t g) {
+    return acc + dot * LoadAs<VecI>(panel.scale_codes[g]);
+  }
+  template <typename P>
+  static CONCORD_INLINE_MEMBER void End(VecI acc, const Panel& panel, const TokenRow& x, bool first, float* sums) {
+    VecF part = ToFloat(acc) * Load(panel.scale[0]);
+    if constexpr (P::kHasMin) {
+      VecI mins = {};
+      CONCORD_UNROLL for (int i = 0; i < kChunk / P::kGroup / 2; ++i) {
+        mins = DotWords(mins, panel.min_codes[i], x.Sums(2 * i));
+      }
+      part = Fma(ToFloat(mins), Load(panel.neg_min[0]), part);
+    }
+    Store(sums, Fma(part, Set(x.scale[0]), first ? VecF{} : Load(sums)));
+  }
+};
 
 // kPanels * 16 rows of W by kTokens rows of x over one chunk of k.
 template <typename P, int kPanels, int kTokens>
 static void MultiplyChunk(const Panel* panels, const TokenRow* x, int64_t chunk, int shift, bool first, Ahead ahead,
                           float* sums) {
-  VecF acc[kTokens][kPanels];
+  using Sums = std::conditional_t<P::kBlockScale, BlockSums, GroupSums>;
+  std::conditional_t<P::kBlockScale, VecI, VecF> acc[kTokens][kPanels];
   CONCORD_UNROLL for (int t = 0; t < kTokens; ++t) {
     CONCORD_UNROLL for (int p = 0; p < kPanels; ++p) {
-      acc[t][p] = P::kBlockScale || first ? VecF{} : Load(sums + t * kPassRows + p * kPanelRows);
+      acc[t][p] = Sums::template Begin<P>(first, sums + t * kPassRows + p * kPanelRows);
     }
   }
   for (int64_t g = 0; g < chunk / P::kGroup; ++g) {
@@ -114,18 +128,15 @@ static void MultiplyChunk(const Panel* panels, const TokenRow* x, int64_t chunk,
       }
     }
     CONCORD_UNROLL for (int p = 0; p < kPanels; ++p) {
-      const VecF scale = Load(panels[p].scale[g]);
       CONCORD_UNROLL for (int t = 0; t < kTokens; ++t) {
-        acc[t][p] = Fma(ToFloat(dot[t][p]), P::kBlockScale ? scale : scale * Set(x[t].scale[g]), acc[t][p]);
-        if (P::kHasMin && !P::kBlockScale) {
-          acc[t][p] = Fma(Load(panels[p].neg_min[g]), Set(x[t].ScaledSum(g)), acc[t][p]);
-        }
+        acc[t][p] = Sums::template Add<P>(acc[t][p], dot[t][p], panels[p], x[t], g);
       }
     }
   }
-  if constexpr (P::kBlockScale) FinishBlock<P, kPanels, kTokens>(panels, x, first, sums, acc);
   CONCORD_UNROLL for (int t = 0; t < kTokens; ++t) {
-    CONCORD_UNROLL for (int p = 0; p < kPanels; ++p) Store(sums + t * kPassRows + p * kPanelRows, acc[t][p]);
+    CONCORD_UNROLL for (int p = 0; p < kPanels; ++p) {
+      Sums::template End<P>(acc[t][p], panels[p], x[t], first, sums + t * kPassRows + p * kPanelRows);
+    }
   }
 }
 
@@ -170,16 +181,18 @@ CONCORD_INLINE void MultiplyTokens(const LinearTile& tile, const Panel* panels, 
   }
 }
 
+// kRows results of each row of x, from row n0 of W on; the more, the more of a page of memory is written at a time.
+template <int64_t kRows = kPassRows>
 CONCORD_INLINE void WriteSums(const LinearTile& tile, int64_t n0, int64_t m0, int64_t m1, const float* sums) {
   constexpr int64_t kAhead = 12;  // rows of y, which are seldom in cache, and each in lines of its own
-  for (int64_t m = m0; m < m1; ++m, sums += kPassRows) {
+  const int64_t rows = Min(kRows, tile.n_end - n0);
+  for (int64_t m = m0; m < m1; ++m, sums += kRows) {
     if (m + kAhead < m1) {
-      for (int64_t p = 0; p < kPassRows; p += 16) PrefetchToWrite(RowOfY(tile, m + kAhead) + n0 + p);
+      for (int64_t p = 0; p < rows; p += 16) PrefetchToWrite(RowOfY(tile, m + kAhead) + n0 + p);
     }
     float* y = RowOfY(tile, m) + n0;
-    CONCORD_UNROLL for (int64_t p = 0; p < kPassRows; p += kPanelRows) {
-      const int64_t lanes = Min(kPanelRows, tile.n_end - n0 - p);
-      if (lanes <= 0) break;
+    for (int64_t p = 0; p < rows; p += kPanelRows) {
+      const int64_t lanes = Min(kPanelRows, rows - p);
       VecF v = Load(sums + p);
       if (tile.bias != nullptr) v += LoadPart(tile.bias + n0 + p, lanes);
       StorePart(y + p, v, lanes);

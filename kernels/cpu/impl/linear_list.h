@@ -8,6 +8,7 @@
 #endif
 #if defined(__AMX_INT8__)
 #include "kernels/cpu/impl/linear_amx.h"
+#include "kernels/cpu/impl/linear_amx_blocks.h"
 #include "kernels/cpu/impl/linear_bf16.h"
 #endif
 
@@ -19,8 +20,18 @@ static int64_t RowsScratch(int64_t k, int64_t m) { return Max(8 * k * 4 + 64, Bl
 
 #if defined(__AMX_INT8__)
 template <typename F>
+static void RunInt8Amx(const LinearTile& tile) {
+  if constexpr (kBlockScale<F>) {
+    RunBlocksAmx<F>(tile);
+  } else {
+    RunGroupsAmx<F>(tile);
+  }
+}
+template <typename F>
 constexpr auto kRunInt8 = RunInt8Amx<F>;
-static int64_t PanelScratch(int64_t k, int64_t m) { return Max(Int8ScratchBytes(k, m), AmxScratchBytes(k, m)); }
+static int64_t PanelScratch(int64_t k, int64_t m) {
+  return Max(Int8ScratchBytes(k, m), Max(AmxScratchBytes(k, m), UnitScratchBytes(k, m)));
+}
 #else
 template <typename F>
 constexpr auto kRunInt8 = RunInt8<F>;

@@ -36,9 +36,14 @@ CONCORD_INLINE __m512i ToLanes(const void* values, int64_t g, int count, int v) 
   return _mm512_permutexvar_epi32(_mm512_load_si512(lane), all);
 }
 
-// "int8/256": adds a block's minima and multiplies with the scale of x.
+// "int8/256": adds a block, which begins at group g, to the sums of four rows.
 template <typename F>
-CONCORD_INLINE __m128 FinishBlock(const FourRows<F>& rows, const TokenRow& x, int64_t g, __m128 sums, __m128 acc) {
+CONCORD_INLINE __m128 AddBlock(const FourRows<F>& rows, const TokenRow& x, int64_t g, __m128 acc) {
+  __m512i whole = {};
+  CONCORD_UNROLL for (int v = 0; v < FourRows<F>::kVectors; ++v) {
+    whole = _mm512_add_epi32(whole, _mm512_mullo_epi32(rows.sum[v], rows.scale_codes[v]));
+  }
+  __m128 part = _mm_cvtepi32_ps(SumOfLanes(whole)) * _mm512_castps512_ps128(rows.scale[0]);
   if constexpr (F::kHasMin) {
     const __m512i by_pair = _mm512_setr_epi32(0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3);
     __m512i mins = {};
@@ -46,14 +51,33 @@ CONCORD_INLINE __m128 FinishBlock(const FourRows<F>& rows, const TokenRow& x, in
       const __m512i x_sums = _mm512_permutexvar_epi32(by_pair, _mm512_castsi128_si512(Load128(x.Sums(g + 8 * h))));
       mins = AddDotWords(mins, rows.min_codes[h], x_sums);
     }
-    const __m256i half = _mm256_add_epi32(_mm512_castsi512_si256(mins), _mm512_extracti64x4_epi64(mins, 1));
-    const __m128i all = _mm_add_epi32(_mm256_castsi256_si128(half), _mm256_extracti128_si256(half, 1));
-    sums = _mm_fmadd_ps(_mm_cvtepi32_ps(all), _mm512_castps512_ps128(rows.neg_min[0]), sums);
+    part = _mm_fmadd_ps(_mm_cvtepi32_ps(SumOfLanes(mins)), _mm512_castps512_ps128(rows.neg_min[0]), part);
   }
-  return _mm_fmadd_ps(sums, _mm_set1_ps(x.scale[g * F::kGroup / kChunk]), acc);
+  return _mm_fmadd_ps(part, _mm_set1_ps(x.scale[g * F::kGroup / kChunk]), acc);
 }
 
-// Adds groups [g, g + count) of a chunk, in order, to the sums of four rows.
+// "int8/32": adds groups [g, g + count), in order.
+template <typename F>
+CONCORD_INLINE __m128 AddGroups(const FourRows<F>& rows, const TokenRow& x, int64_t g, int count, __m128 acc) {
+  constexpr int kGroups = FourRows<F>::kVectors * 4;
+  alignas(64) float sums[kGroups][4], scale[kGroups][4], neg_min[kGroups][4];
+  CONCORD_UNROLL for (int v = 0; v < FourRows<F>::kVectors; ++v) {
+    _mm512_store_ps(sums[4 * v], _mm512_cvtepi32_ps(rows.sum[v]));
+    _mm512_store_ps(scale[4 * v], rows.scale[v] * _mm512_castsi512_ps(ToLanes<kOrder<F>>(x.scale, g, count, v)));
+    if (F::kHasMin) _mm512_store_ps(neg_min[4 * v], rows.neg_min[v]);
+  }
+  CONCORD_UNROLL for (int i = 0; i < kGroups; ++i) {
+    if (i >= count) break;
+    CONCORD_UNROLL for (int at = 0; at < kGroups; ++at) {
+      if (GroupOf(kOrder<F>, at / 4, at % 4) != i) continue;
+      acc = _mm_fmadd_ps(_mm_load_ps(sums[at]), _mm_load_ps(scale[at]), acc);
+      if (F::kHasMin) acc = _mm_fmadd_ps(_mm_load_ps(neg_min[at]), _mm_set1_ps(x.ScaledSum(g + i)), acc);
+    }
+  }
+  return acc;
+}
+
+// Adds groups [g, g + count) of a chunk to the sums of four rows.
 template <typename F>
 CONCORD_INLINE __m128 AddChunk(const uint8_t* const* w, const TokenRow& x, const int8_t* ordered, int64_t g, int count,
                                __m128 acc) {
@@ -61,35 +85,13 @@ CONCORD_INLINE __m128 AddChunk(const uint8_t* const* w, const TokenRow& x, const
   Rows rows;
   ScaleChunk(F{}, w, &rows);
   SumChunk(F{}, w, ordered + g * F::kGroup, &rows);
-  constexpr bool kOwnScale = !kBlockScale<F>, kOwnMin = kOwnScale && F::kHasMin;
-  alignas(64) float sum[Rows::kVectors * 4][4], scale[Rows::kVectors * 4][4], neg_min[Rows::kVectors * 4][4];
-  CONCORD_UNROLL for (int v = 0; v < Rows::kVectors; ++v) {
-    __m512i s = rows.sum[v];
-    if (F::kOffsetShift >= 0) {
-      const __m512i neg_sum = ToLanes<kOrder<F>>(x.neg_sum, g, count, v);
-      s = _mm512_add_epi32(s, _mm512_slli_epi32(neg_sum, static_cast<unsigned>(F::kOffsetShift & 31)));
-    }
-    _mm512_store_ps(sum[4 * v], _mm512_cvtepi32_ps(s));
-    if (kOwnScale) rows.scale[v] *= _mm512_castsi512_ps(ToLanes<kOrder<F>>(x.scale, g, count, v));
-    _mm512_store_ps(scale[4 * v], rows.scale[v]);
-    if (kOwnMin) _mm512_store_ps(neg_min[4 * v], rows.neg_min[v]);
+  CONCORD_UNROLL for (int v = 0; v < Rows::kVectors && F::kOffsetShift >= 0; ++v) {
+    const __m512i neg_sum = ToLanes<kOrder<F>>(x.neg_sum, g, count, v);
+    rows.sum[v] =
+        _mm512_add_epi32(rows.sum[v], _mm512_slli_epi32(neg_sum, static_cast<unsigned>(F::kOffsetShift & 31)));
   }
-  __m128 sums = kOwnScale ? acc : __m128{};
-  const auto add = [&](int v, int l) {
-    const int at = 4 * v + l;
-    sums = _mm_fmadd_ps(_mm_load_ps(sum[at]), _mm_load_ps(scale[at]), sums);
-    if (kOwnMin) {
-      sums = _mm_fmadd_ps(_mm_load_ps(neg_min[at]), _mm_set1_ps(x.ScaledSum(g + GroupOf(kOrder<F>, v, l))), sums);
-    }
-  };
-  CONCORD_UNROLL for (int i = 0; i < kChunk / F::kGroup; ++i) {
-    if (i >= count) break;
-    CONCORD_UNROLL for (int at = 0; at < Rows::kVectors * 4; ++at) {
-      if (GroupOf(kOrder<F>, at / 4, at % 4) == i) add(at / 4, at % 4);
-    }
-  }
-  if constexpr (kOwnScale) return sums;
-  return FinishBlock<F>(rows, x, g, sums, acc);
+  if constexpr (kBlockScale<F>) return AddBlock<F>(rows, x, g, acc);
+  return AddGroups<F>(rows, x, g, count, acc);
 }
 
 // The results of four rows of W, which are `step` bytes apart.

@@ -13,8 +13,9 @@ constexpr int64_t kPanelRows = 16;
 constexpr int64_t kChunk = 256;
 
 struct Panel {
-  alignas(64) uint8_t q[kChunk / 4][kPanelRows][4];  // element 4i + b of row r at [i][r][b]
-  alignas(64) float scale[kChunk / 16][kPanelRows];  // a group
+  alignas(64) uint8_t q[kChunk / 4][kPanelRows][4];          // element 4i + b of row r at [i][r][b]
+  alignas(64) float scale[kChunk / 32][kPanelRows];          // a group; of blocks of 256 [0], what scale_codes multiply
+  alignas(64) int32_t scale_codes[kChunk / 16][kPanelRows];  // a group of a block of 256
   // Of formats with a minimum: of a group, or of a block of 256 what min_codes[i], of groups 2 i and 2 i + 1, multiply.
   alignas(64) float neg_min[kChunk / 32][kPanelRows];
   alignas(64) int16_t min_codes[kChunk / 32][kPanelRows][2];
@@ -30,7 +31,7 @@ constexpr bool kSignedCodes = false;
 #endif
 
 // What a packing is to these arithmetics: element = scale * (u - 2^kOffsetShift) - min, u an unsigned byte, scale and
-// min one a group. In blocks of 256 min is min_codes * min.
+// min one a group. In blocks of 256 these are scale_codes * scale and min_codes * min.
 template <int kElems, int kBytes, int kGroupElems, int kShift, bool kMin>
 struct Format {
   static constexpr int kBlockElems = kElems;
@@ -43,9 +44,10 @@ struct Format {
 // One block of one row, by the formulas of the format: u[kBlockElems], and a value a group.
 struct UnpackedBlock {
   uint8_t u[256];
-  float scale[16];
+  float scale;
   float min;
-  int16_t min_codes[16];  // of blocks of 256; zeros behind the last
+  int32_t scale_codes[16];  // of blocks of 256, as the next
+  int16_t min_codes[16];    // zeros behind the last
 };
 
 // 32 codes of each of 16 rows, `stride` bytes apart, less `offset`, to eight fours of a panel.
@@ -81,19 +83,9 @@ CONCORD_INLINE void PutFours(const uint8_t* codes, int64_t stride, uint8_t offse
 #endif
 }
 
-// A value of each of kGroups groups of 16 blocks, turned like the codes.
-template <int kGroups>
-CONCORD_INLINE void PutGroups(const float* values, float (*out)[kPanelRows]) {
-  const auto* bytes = reinterpret_cast<const uint8_t*>(values);
-  constexpr int64_t kStride = sizeof(UnpackedBlock);
-  if constexpr (kGroups % 8 == 0) {
-    for (int g = 0; g < kGroups; g += 8) {
-      PutFours(bytes + 4 * g, kStride, 0, reinterpret_cast<uint8_t(*)[kPanelRows][4]>(out + g));
-    }
-  } else {
-    static_assert(kGroups == 1);
-    for (int64_t r = 0; r < kPanelRows; ++r) __builtin_memcpy(&out[0][r], bytes + r * kStride, 4);
-  }
+// Four bytes of each of 8 groups of 16 blocks, turned like the codes.
+CONCORD_INLINE void PutGroups(const void* values, void* out) {
+  PutFours(static_cast<const uint8_t*>(values), sizeof(UnpackedBlock), 0, static_cast<uint8_t(*)[kPanelRows][4]>(out));
 }
 
 // Decodes blocks [first, first + count) of 16 rows: the definition, for formats and machines without a faster one.
@@ -106,13 +98,13 @@ CONCORD_INLINE void DecodePanelByBlocks(const uint8_t* const* rows, int64_t firs
     for (int64_t r = 0; r < kPanelRows; ++r) {
       F::Unpack(rows[r] + (first + b) * F::kBlockBytes, &blocks[r]);
     }
-    PutGroups<kGroups>(blocks[0].scale, panel->scale + b * kGroups);
-    if (F::kHasMin) {
-      for (int64_t r = 0; r < kPanelRows; ++r) panel->neg_min[b][r] = -blocks[r].min;
+    for (int64_t r = 0; r < kPanelRows; ++r) {
+      panel->scale[b][r] = blocks[r].scale;
+      if (F::kHasMin) panel->neg_min[b][r] = -blocks[r].min;
     }
-    if (F::kHasMin && F::kBlockElems == 256) {
-      PutFours(reinterpret_cast<const uint8_t*>(blocks[0].min_codes), sizeof(UnpackedBlock), 0,
-               reinterpret_cast<uint8_t(*)[kPanelRows][4]>(panel->min_codes));
+    if constexpr (F::kBlockElems == 256) {
+      for (int g = 0; g < kGroups; g += 8) PutGroups(blocks[0].scale_codes + g, panel->scale_codes[g]);
+      if (F::kHasMin) PutGroups(blocks[0].min_codes, panel->min_codes);
     }
     for (int64_t i = 0; i < F::kBlockElems; i += 32) {
       PutFours(blocks[0].u + i, sizeof(UnpackedBlock), kOffset, panel->q + (b * F::kBlockElems + i) / 4);

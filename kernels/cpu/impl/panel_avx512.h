@@ -79,13 +79,12 @@ CONCORD_INLINE __m512 HalvesToFloat(const uint16_t* halves) {
 // The low or high half of every lane.
 CONCORD_INLINE __m512 LowHalves(__m512i v) { return _mm512_cvtph_ps(_mm512_cvtepi32_epi16(v)); }
 CONCORD_INLINE __m512 HighHalves(__m512i v) { return LowHalves(_mm512_srli_epi32(v, 16)); }
-// Byte j of every lane, as a number.
-CONCORD_INLINE __m512 UnsignedByte(__m512i v, int j) {
-  return _mm512_cvtepi32_ps(
-      _mm512_and_si512(_mm512_srli_epi32(v, static_cast<unsigned>(8 * j)), _mm512_set1_epi32(255)));
+// Byte j of every lane.
+CONCORD_INLINE __m512i UnsignedByte(__m512i v, int j) {
+  return _mm512_and_si512(_mm512_srli_epi32(v, static_cast<unsigned>(8 * j)), _mm512_set1_epi32(255));
 }
-CONCORD_INLINE __m512 SignedByte(__m512i v, int j) {
-  return _mm512_cvtepi32_ps(_mm512_srai_epi32(_mm512_slli_epi32(v, static_cast<unsigned>(24 - 8 * j)), 24));
+CONCORD_INLINE __m512i SignedByte(__m512i v, int j) {
+  return _mm512_srai_epi32(_mm512_slli_epi32(v, static_cast<unsigned>(24 - 8 * j)), 24);
 }
 
 }  // namespace concord::kernels::CONCORD_ISA_NAMESPACE

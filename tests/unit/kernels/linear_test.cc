@@ -137,6 +137,29 @@ TEST_P(LinearTest, NumberedRowsGiveTheBitsOfThoseRows) {
   }
 }
 
+class LinearInt8Test : public LinearTest {};
+
+// Sums of blocks of 256 are whole numbers beyond those that every float can be.
+TEST_P(LinearInt8Test, LargestSumsGiveTheSameBitsAndAreRight) {
+  Problem p = Make(12, 9, 512, 12);
+  p.MakeLargest();
+  const std::vector<float> want = p.RunWhole(Isa::kPortable, false);
+  for (Isa isa : SupportedIsas()) {
+    const std::vector<float> y = p.RunWhole(isa, false);
+    ASSERT_EQ(std::memcmp(y.data(), want.data(), y.size() * 4), 0) << IsaName(isa);
+  }
+  for (int64_t i = 0; i < p.m * p.n; ++i) {
+    const int64_t row = i / p.n, j = i % p.n;
+    double exact = 0, size = 0;
+    for (int64_t c = 0; c < p.k; ++c) {
+      const double term =
+          double{p.decoded[static_cast<size_t>(j * p.k + c)]} * p.x_f32[static_cast<size_t>(row * p.k + c)];
+      exact += term, size += std::fabs(term);
+    }
+    ASSERT_NEAR(want[static_cast<size_t>(row * (p.n + 5) + j)], exact, 4e-6 * size) << "m " << row << " n " << j;
+  }
+}
+
 TEST_P(LinearTest, EmptyTilesWriteNothing) {
   const Problem p = Make(5, 8, 256, 2);
   for (Isa isa : SupportedIsas()) {
@@ -167,6 +190,7 @@ TEST_P(LinearTest, ValuesThatAreNotFiniteShowInTheirRowOnly) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Packings, LinearTest, testing::ValuesIn(Cases()), CaseName);
+INSTANTIATE_TEST_SUITE_P(Packings, LinearInt8Test, testing::ValuesIn(Int8Cases()), CaseName);
 
 // A product next to half a step of what it is added to: whoever rounds it, or the sum, in between is wrong. Lane 0 of
 // the sums gets w[0] x[0] first, here c, and w[16] x[16] to that.

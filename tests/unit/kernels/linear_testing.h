@@ -1,5 +1,7 @@
 #pragma once
 
+#include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <random>
 #include <string>
@@ -50,6 +52,25 @@ struct Problem {
         x_f32[static_cast<size_t>(i)] = scale * static_cast<float>(static_cast<int8_t>(record[i % k]));
       }
     }
+  }
+
+  // The largest sums there are: rows of W whose bytes are all the same beside their scales, rows of x of one size.
+  void MakeLargest() {
+    const uint8_t bytes[] = {0xff, 0x00, 0x80, 0x7f};
+    for (int64_t i = 0; i < n * k / packing->block_elems; ++i) {
+      const int64_t row = i / (k / packing->block_elems), block = i % (k / packing->block_elems);
+      uint8_t* at = weights.data() + 1 + row * row_stride + block * packing->block_bytes;
+      const std::vector<uint8_t> before(at, at + packing->block_bytes);
+      const auto keep = [&](int from, int count) { std::copy_n(before.begin() + from, count, at + from); };
+      std::fill_n(at, packing->block_bytes, bytes[row % 4]);
+      if (std::string(packing->name) == "mxfp4") keep(0, 1);
+      for (int half : HalfOffsets(packing->name)) keep(half, 2);
+    }
+    for (int64_t i = 0; i < m * k; ++i) {
+      float& v = x[static_cast<size_t>(i)];
+      v = i / k % 3 == 0 ? 1.5f : i / k % 3 == 1 ? -1.5f : std::copysign(1.5f, v);
+    }
+    Refresh();
   }
 
   bool Int8() const { return packing::Int8GroupOf(arithmetic) > 0; }

@@ -67,6 +67,13 @@ TEST_P(LinearTilesTest, PartsAndRowsByNumber) {
   }
 }
 
+TEST_P(LinearTilesTest, LargestSums) {
+  Problem p(5, GetParam().packing.c_str(), GetParam().arithmetic, 13, 512, 20);
+  p.MakeLargest();
+  std::vector<float> y;
+  ExpectSame(p, p.Tile(&y), &y);
+}
+
 TEST_P(LinearTilesTest, WhatIsNotFiniteShowsInItsRow) {
   std::mt19937 rng(3);
   Problem p = Make(rng, 20, 20);
