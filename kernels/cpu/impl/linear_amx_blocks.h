@@ -1,43 +1,28 @@
 #pragma once
 
-#include "kernels/cpu/impl/linear_int8.h"
-#include "kernels/cpu/impl/tiles.h"
+#include "kernels/cpu/impl/tiles_int8.h"
 
-// linear in "int8/256" with the tile unit (AMX). The sum of a block is a whole number, sum(scale_code * code * q), so
-// it may be put together in any way, and here the unit does all of it: panels hold the products of codes and their
-// scale, which are up to 14 bits, as two bytes of their own, the low seven bits and what is above, and a tile of sums
-// goes through a whole block before it leaves the unit.
+// "int8/256" with the tile unit. The sum of a block is a whole number, sum(scale_code * code * q), so it may be put
+// together in any way, and here the unit does all of it: panels hold the products of codes and their scale, which are
+// up to 14 bits, as two bytes of their own, the low seven bits and what is above, and a tile of sums goes through a
+// whole block before it leaves the unit.
 //
-// 16 rows of x by two panels by a block cost the unit 4 x 4 products of 16 cycles, 256 in all. The vector side then has
-// 7 to 12 instructions for each register of sums, two a cycle: 112 to 192 cycles, for the block before, meanwhile. Both
-// load: 20 tiles of 16 lines and 4 to 6 lines a register of sums, two a cycle, are 224 to 256 cycles.
+// 16 rows of x by two panels by a block cost the unit 4 x 4 products of 16 cycles, 256 in all. The vector side has 7 to
+// 12 instructions for each register of sums, two a cycle: 112 to 192 cycles. Both load: 20 tiles of 16 lines and 4 to 6
+// lines a register of sums, two a cycle, are 224 to 256 cycles.
 namespace concord::kernels::CONCORD_ISA_NAMESPACE {
 
-constexpr int64_t kUnitTokens = 16;  // rows of x of a product
-// Passes that a chunk of x serves while it stays in L2: of kPassTokens it is 128 KiB, and the sums of so many rows of W
-// are 256 KiB.
-constexpr int64_t kUnitPasses = 4, kUnitRows = kUnitPasses * kPassRows;
-
-// A chunk of k of 16 rows of x.
-struct UnitTokens {
-  const int8_t* q;  // of row 0
-  int64_t stride;
+// A block of k of 16 rows of x.
+struct BlockTokens {
+  UnitRows rows;
   alignas(64) float scale[kUnitTokens];
   alignas(64) int16_t sums[kUnitTokens][kChunk / 16];  // a group
 };
-struct UnitCopy {  // where the rows do not lie in memory one after the other, or are fewer
-  alignas(64) int8_t q[kUnitTokens][kChunk];
-};
 
 // A panel whose q are the low seven bits of products of codes and scales.
-struct UnitPanel {
+struct ProductPanel {
   Panel low;
   alignas(64) int8_t high[kChunk / 4][kPanelRows][4];  // what is above them
-};
-
-struct UnitScratch {
-  UnitPanel panels[kPassPanels];
-  alignas(64) int32_t products[3][kPassPanels][2][kUnitTokens][kPanelRows];  // low and high
 };
 
 // Only q2_k, with codes up to 3 and scales up to 15, has products of seven bits.
@@ -47,11 +32,11 @@ constexpr int kProductParts = std::is_same_v<F, FormatQ2K> ? 1 : 2;
 // Takes codes (panel_avx512.h), of any unsigned byte, and makes products of them.
 template <typename F>
 struct ProductSink {
-  UnitPanel* panel;
+  ProductPanel* panel;
   // The scale of each group in the low, and in the high byte of both words of a lane, and times the offset.
   __m512i even[kChunk / F::kGroup], odd[kChunk / F::kGroup], offset[kChunk / F::kGroup];
 
-  CONCORD_INLINE_MEMBER explicit ProductSink(UnitPanel* to) : panel(to) {
+  CONCORD_INLINE_MEMBER explicit ProductSink(ProductPanel* to) : panel(to) {
     const __m512i to_even = _mm512_set1_epi32(static_cast<int>(0x80008000u));
     const __m512i to_odd = _mm512_set1_epi32(0x00800080), to_both = _mm512_set1_epi32(0x01000100);
     const auto spread = [](__m512i v, __m512i bytes) {  // bytes of each lane, taken from its own
@@ -82,30 +67,9 @@ struct ProductSink {
   }
 };
 
-// 16 rows of x, all of k. Each record is gone through once: rows lie in memory pages of their own, so that each look
-// into another costs 20 cycles a row.
-template <typename F>
-CONCORD_INLINE void TokensOfUnit(const LinearTile& tile, int64_t m, int64_t m_end, int64_t tiles, UnitTokens* out,
-                                 UnitCopy* copies) {
-  const bool in_place = tile.x_rows == nullptr && m + kUnitTokens <= m_end;
-  for (int64_t t = 0; t < kUnitTokens; ++t) {  // past the end the last one again; those results are not written
-    const TokenRow row = RowAt<F>(tile, Min(m + t, m_end - 1), 0);
-    for (int64_t c = 0; c < tile.k / kChunk; ++c) {
-      UnitTokens& x = out[c * tiles];
-      UnitCopy& copy = copies[c * tiles];
-      if (t == 0) x.q = in_place ? row.q + c * kChunk : copy.q[0];
-      if (t == 0) x.stride = in_place ? tile.x_stride_bytes : kChunk;
-      if (!in_place) __builtin_memcpy(copy.q[t], row.q + c * kChunk, kChunk);
-      x.scale[t] = row.scale[c];
-      constexpr int64_t kSums = kChunk / F::kGroup;
-      if (F::kHasMin) __builtin_memcpy(x.sums[t], row.Sums(c * kSums), kSums * 2);
-    }
-  }
-}
-
 // A quarter of a block: 64 elements of k of 16 rows of x by two panels.
 template <int kParts>
-CONCORD_INLINE void MultiplyQuarter(const UnitTokens& x, const UnitPanel* panels, int i) {
+CONCORD_INLINE void MultiplyQuarter(const UnitRows& x, const ProductPanel* panels, int i) {
   _tile_loadd(4, x.q + 64 * i, x.stride);
   _tile_loadd(5, panels[0].low.q[16 * i], 64);
   _tile_dpbssd(0, 4, 5);
@@ -153,7 +117,7 @@ struct PanelScales {
 
 // Adds a block's part to the sums of row t of x: kPassRows of them. `before`: lanes that have sums already.
 template <typename P, int kParts>
-CONCORD_INLINE void AddProducts(const UnitTokens& x, int64_t t, const PanelScales<P>* panels,
+CONCORD_INLINE void AddProducts(const BlockTokens& x, int64_t t, const PanelScales<P>* panels,
                                 const int32_t (*products)[2][kUnitTokens][kPanelRows], __mmask16 before, float* sums) {
   CONCORD_UNROLL for (int p = 0; p < kPassPanels; ++p) {
     VecI whole = LoadAs<VecI>(products[p][0][t]);
@@ -173,96 +137,54 @@ CONCORD_INLINE void AddProducts(const UnitTokens& x, int64_t t, const PanelScale
   }
 }
 
-// All rows of x by two panels, a block of k. The unit is two tiles of rows ahead of the vector side, so that this need
-// not wait until the last of a tile's products, of 52 cycles each, have left the unit.
-template <typename P, int kParts>
-static void MultiplyPanels(const UnitTokens* x, int64_t token_tiles, bool first, UnitScratch* scratch, float* sums) {
-  constexpr int64_t kAhead = 2;
-  const UnitPanel* const panels = scratch->panels;
-  const PanelScales<P> scales[kPassPanels] = {PanelScales<P>(panels[0].low), PanelScales<P>(panels[1].low)};
-  const __mmask16 before = first ? 0 : 0xffff;
-  for (int64_t t = 0; t < Min(kAhead, token_tiles); ++t) {
-    ClearSums<kParts>();
-    CONCORD_UNROLL for (int i = 0; i < 4; ++i) MultiplyQuarter<kParts>(x[t], panels, i);
-    StoreSums<kParts>(scratch->products[t]);
-  }
-  for (int64_t t = 0; t < token_tiles; ++t, sums += kUnitTokens * kUnitRows) {
-    const bool more = t + kAhead < token_tiles;
-    if (more) ClearSums<kParts>();
-    CONCORD_UNROLL for (int i = 0; i < 4; ++i) {
-      if (more) MultiplyQuarter<kParts>(x[t + kAhead], panels, i);
-      CONCORD_UNROLL for (int j = 4 * i; j < 4 * i + 4; ++j) {
-        AddProducts<P, kParts>(x[t], j, scales, scratch->products[t % (kAhead + 1)], before, sums + j * kUnitRows);
-      }
-    }
-    if (more) StoreSums<kParts>(scratch->products[(t + kAhead) % (kAhead + 1)]);
-  }
-}
-
-// What the unit's scratch holds for up to kPassTokens rows of x, one after the other.
-struct UnitBuffers {
-  UnitScratch* scratch;
-  UnitTokens* x;     // [chunks of k][token tiles]
-  UnitCopy* copies;  // the same
-  float* sums;       // [token tiles * 16][kUnitRows]
-};
-CONCORD_INLINE int64_t UnitTiles(int64_t m) { return (Min(m, kPassTokens) + kUnitTokens - 1) / kUnitTokens; }
-CONCORD_INLINE int64_t UnitScratchBytes(int64_t k, int64_t m) {
-  const int64_t pieces = (k + kChunk - 1) / kChunk * static_cast<int64_t>(sizeof(UnitTokens) + sizeof(UnitCopy));
-  return static_cast<int64_t>(sizeof(UnitScratch)) + UnitTiles(m) * (pieces + kUnitTokens * kUnitRows * 4);
-}
-
 template <typename F>
-CONCORD_INLINE void MakeProducts(const LinearTile& tile, int64_t n0, int64_t k0, UnitPanel* panels) {
-  const auto* weights = static_cast<const uint8_t*>(tile.weights);
-  for (int64_t p = 0; p < kPassPanels; ++p) {
-    const uint8_t* rows[kPanelRows];
-    for (int64_t r = 0; r < kPanelRows; ++r) {  // past the end the last one again
-      rows[r] = weights + Min(n0 + p * kPanelRows + r, tile.n_end - 1) * tile.row_stride_bytes;
+struct BlockUnit {
+  using P = KindOf<F>;
+  static constexpr int kParts = kProductParts<F>;
+
+  struct Tokens : BlockTokens {
+    CONCORD_INLINE_MEMBER void Put(int64_t t, const TokenRow& row, int64_t) {
+      scale[t] = row.scale[0];
+      if (F::kHasMin) __builtin_memcpy(sums[t], row.sums, kChunk / F::kGroup * 2);
     }
-    PrefetchNext<F>(rows, kPanelRows, kPassRows * tile.row_stride_bytes, k0, kChunk);
-    PutScales(F{}, rows, k0 / kChunk, 1, &panels[p].low);
-    ProductSink<F> sink(&panels[p]);
+  };
+
+  struct Scratch {
+    ProductPanel panels[kPassPanels];
+    // Low and high.
+    alignas(64) int32_t products[kUnitAhead + 1][kPassPanels][2][kUnitTokens][kPanelRows];
+  };
+
+  static CONCORD_INLINE_MEMBER void MakePanel(const uint8_t* const* rows, int64_t k0, int64_t, int64_t p,
+                                              Scratch* scratch) {
+    PutScales(F{}, rows, k0 / kChunk, 1, &scratch->panels[p].low);
+    ProductSink<F> sink(&scratch->panels[p]);
     PutCodes(F{}, rows, k0 / kChunk, 1, &sink);
   }
-  OperandsWritten();
-}
 
-// Rows [m0, m1) of x, at most kPassTokens.
-template <typename F>
-static void RunBlocksTiles(const LinearTile& tile, int64_t m0, int64_t m1, const UnitBuffers& buffers) {
-  const int64_t token_tiles = UnitTiles(m1 - m0);
-  for (int64_t t = 0; t < token_tiles; ++t) {
-    TokensOfUnit<F>(tile, m0 + t * kUnitTokens, m1, token_tiles, buffers.x + t, buffers.copies + t);
-  }
-  for (int64_t n0 = tile.n_begin; n0 < tile.n_end; n0 += kUnitRows) {
-    for (int64_t k0 = 0; k0 < tile.k; k0 += kChunk) {
-      for (int64_t n = n0; n < Min(n0 + kUnitRows, tile.n_end); n += kPassRows) {
-        MakeProducts<F>(tile, n, k0, buffers.scratch->panels);
-        MultiplyPanels<KindOf<F>, kProductParts<F>>(buffers.x + k0 / kChunk * token_tiles, token_tiles, k0 == 0,
-                                                    buffers.scratch, buffers.sums + n - n0);
-      }
+  // All rows of x by two panels.
+  static void MultiplyPanels(const Tokens* x, int64_t token_tiles, int64_t, bool first, Scratch* scratch, float* sums) {
+    const ProductPanel* const panels = scratch->panels;
+    const PanelScales<P> scales[kPassPanels] = {PanelScales<P>(panels[0].low), PanelScales<P>(panels[1].low)};
+    const __mmask16 before = first ? 0 : 0xffff;
+    for (int64_t t = 0; t < Min(kUnitAhead, token_tiles); ++t) {
+      ClearSums<kParts>();
+      CONCORD_UNROLL for (int i = 0; i < 4; ++i) MultiplyQuarter<kParts>(x[t].rows, panels, i);
+      StoreSums<kParts>(scratch->products[t]);
     }
-    WriteSums<kUnitRows>(tile, n0, m0, m1, buffers.sums);
+    for (int64_t t = 0; t < token_tiles; ++t, sums += kUnitTokens * kUnitRows) {
+      const auto* const from = scratch->products[t % (kUnitAhead + 1)];
+      const bool more = t + kUnitAhead < token_tiles;
+      if (more) ClearSums<kParts>();
+      CONCORD_UNROLL for (int i = 0; i < 4; ++i) {
+        if (more) MultiplyQuarter<kParts>(x[t + kUnitAhead].rows, panels, i);
+        CONCORD_UNROLL for (int j = 4 * i; j < 4 * i + 4; ++j) {
+          AddProducts<P, kParts>(x[t], j, scales, from, before, sums + j * kUnitRows);
+        }
+      }
+      if (more) StoreSums<kParts>(scratch->products[(t + kUnitAhead) % (kUnitAhead + 1)]);
+    }
   }
-}
-
-template <typename F>
-static void RunBlocksAmx(const LinearTile& tile) {
-  // So few rows are bound by the decoding of W, to which products with scales add (the bits are the same).
-  constexpr int64_t kTooFew = 8;
-  if (tile.m_end - tile.m_begin <= kTooFew) return RunInt8<F>(tile);
-  const int64_t pieces = UnitTiles(tile.m_end - tile.m_begin) * (tile.k / kChunk);
-  UnitBuffers buffers;
-  buffers.scratch = static_cast<UnitScratch*>(tile.scratch);
-  buffers.x = reinterpret_cast<UnitTokens*>(buffers.scratch + 1);
-  buffers.copies = reinterpret_cast<UnitCopy*>(buffers.x + pieces);
-  buffers.sums = reinterpret_cast<float*>(buffers.copies + pieces);
-  ConfigureTiles({kUnitTokens, 64}, {kUnitTokens, 64}, {kUnitTokens, 64});
-  for (int64_t m0 = tile.m_begin; m0 < tile.m_end; m0 += kPassTokens) {
-    RunBlocksTiles<F>(tile, m0, Min(m0 + kPassTokens, tile.m_end), buffers);
-  }
-  _tile_release();
-}
+};
 
 }  // namespace concord::kernels::CONCORD_ISA_NAMESPACE

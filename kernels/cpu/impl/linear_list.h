@@ -8,7 +8,6 @@
 #endif
 #if defined(__AMX_INT8__)
 #include "kernels/cpu/impl/linear_amx.h"
-#include "kernels/cpu/impl/linear_amx_blocks.h"
 #include "kernels/cpu/impl/linear_bf16.h"
 #endif
 
@@ -20,22 +19,18 @@ static int64_t RowsScratch(int64_t k, int64_t m) { return Max(8 * k * 4 + 64, Bl
 
 #if defined(__AMX_INT8__)
 template <typename F>
-static void RunInt8Amx(const LinearTile& tile) {
-  if constexpr (kBlockScale<F>) {
-    RunBlocksAmx<F>(tile);
-  } else {
-    RunGroupsAmx<F>(tile);
-  }
-}
-template <typename F>
 constexpr auto kRunInt8 = RunInt8Amx<F>;
-static int64_t PanelScratch(int64_t k, int64_t m) {
-  return Max(Int8ScratchBytes(k, m), Max(AmxScratchBytes(k, m), UnitScratchBytes(k, m)));
-}
+template <typename F>
+constexpr auto kInt8Scratch = Int8AmxScratch<F>;
 #else
 template <typename F>
 constexpr auto kRunInt8 = RunInt8<F>;
-static int64_t PanelScratch(int64_t k, int64_t m) { return Int8ScratchBytes(k, m); }
+template <typename F>
+static int64_t PanelScratch(int64_t k, int64_t m) {
+  return Int8ScratchBytes(k, m);
+}
+template <typename F>
+constexpr auto kInt8Scratch = PanelScratch<F>;
 #endif
 
 constexpr LinearKernel kLinearKernels[] = {
@@ -51,20 +46,32 @@ constexpr LinearKernel kLinearKernels[] = {
     {"bf16", "bf16", kPassRows, 32, HalfScratchBytes, RunHalfTiles<false>, SplitRows, SplitRowBytes},
 #endif
     {"*", "f32", 8, 1, RowsScratch, RunAny, nullptr, nullptr},
-    {"iq4_nl", "int8/32", kPassRows, 32, PanelScratch, kRunInt8<FormatIq4Nl>, QuantizeRows<RowsOf32>, RowsOf32::Bytes},
-    {"iq4_xs", "int8/256", kPassRows, 256, PanelScratch, kRunInt8<FormatIq4Xs>, QuantizeRows<RowsOf256>,
+    {"iq4_nl", "int8/32", kPassRows, 32, kInt8Scratch<FormatIq4Nl>, kRunInt8<FormatIq4Nl>, QuantizeRows<RowsOf32>,
+     RowsOf32::Bytes},
+    {"iq4_xs", "int8/256", kPassRows, 256, kInt8Scratch<FormatIq4Xs>, kRunInt8<FormatIq4Xs>, QuantizeRows<RowsOf256>,
      RowsOf256::Bytes},
-    {"mxfp4", "int8/32", kPassRows, 32, PanelScratch, kRunInt8<FormatMxfp4>, QuantizeRows<RowsOf32>, RowsOf32::Bytes},
-    {"q2_k", "int8/256", kPassRows, 256, PanelScratch, kRunInt8<FormatQ2K>, QuantizeRows<RowsOf256>, RowsOf256::Bytes},
-    {"q3_k", "int8/256", kPassRows, 256, PanelScratch, kRunInt8<FormatQ3K>, QuantizeRows<RowsOf256>, RowsOf256::Bytes},
-    {"q4_0", "int8/32", kPassRows, 32, PanelScratch, kRunInt8<FormatQ4_0>, QuantizeRows<RowsOf32>, RowsOf32::Bytes},
-    {"q4_1", "int8/32", kPassRows, 32, PanelScratch, kRunInt8<FormatQ4_1>, QuantizeRows<RowsOf32>, RowsOf32::Bytes},
-    {"q4_k", "int8/256", kPassRows, 256, PanelScratch, kRunInt8<FormatQ4K>, QuantizeRows<RowsOf256>, RowsOf256::Bytes},
-    {"q5_0", "int8/32", kPassRows, 32, PanelScratch, kRunInt8<FormatQ5_0>, QuantizeRows<RowsOf32>, RowsOf32::Bytes},
-    {"q5_1", "int8/32", kPassRows, 32, PanelScratch, kRunInt8<FormatQ5_1>, QuantizeRows<RowsOf32>, RowsOf32::Bytes},
-    {"q5_k", "int8/256", kPassRows, 256, PanelScratch, kRunInt8<FormatQ5K>, QuantizeRows<RowsOf256>, RowsOf256::Bytes},
-    {"q6_k", "int8/256", kPassRows, 256, PanelScratch, kRunInt8<FormatQ6K>, QuantizeRows<RowsOf256>, RowsOf256::Bytes},
-    {"q8_0", "int8/32", kPassRows, 32, PanelScratch, kRunInt8<FormatQ8_0>, QuantizeRows<RowsOf32>, RowsOf32::Bytes},
+    {"mxfp4", "int8/32", kPassRows, 32, kInt8Scratch<FormatMxfp4>, kRunInt8<FormatMxfp4>, QuantizeRows<RowsOf32>,
+     RowsOf32::Bytes},
+    {"q2_k", "int8/256", kPassRows, 256, kInt8Scratch<FormatQ2K>, kRunInt8<FormatQ2K>, QuantizeRows<RowsOf256>,
+     RowsOf256::Bytes},
+    {"q3_k", "int8/256", kPassRows, 256, kInt8Scratch<FormatQ3K>, kRunInt8<FormatQ3K>, QuantizeRows<RowsOf256>,
+     RowsOf256::Bytes},
+    {"q4_0", "int8/32", kPassRows, 32, kInt8Scratch<FormatQ4_0>, kRunInt8<FormatQ4_0>, QuantizeRows<RowsOf32>,
+     RowsOf32::Bytes},
+    {"q4_1", "int8/32", kPassRows, 32, kInt8Scratch<FormatQ4_1>, kRunInt8<FormatQ4_1>, QuantizeRows<RowsOf32>,
+     RowsOf32::Bytes},
+    {"q4_k", "int8/256", kPassRows, 256, kInt8Scratch<FormatQ4K>, kRunInt8<FormatQ4K>, QuantizeRows<RowsOf256>,
+     RowsOf256::Bytes},
+    {"q5_0", "int8/32", kPassRows, 32, kInt8Scratch<FormatQ5_0>, kRunInt8<FormatQ5_0>, QuantizeRows<RowsOf32>,
+     RowsOf32::Bytes},
+    {"q5_1", "int8/32", kPassRows, 32, kInt8Scratch<FormatQ5_1>, kRunInt8<FormatQ5_1>, QuantizeRows<RowsOf32>,
+     RowsOf32::Bytes},
+    {"q5_k", "int8/256", kPassRows, 256, kInt8Scratch<FormatQ5K>, kRunInt8<FormatQ5K>, QuantizeRows<RowsOf256>,
+     RowsOf256::Bytes},
+    {"q6_k", "int8/256", kPassRows, 256, kInt8Scratch<FormatQ6K>, kRunInt8<FormatQ6K>, QuantizeRows<RowsOf256>,
+     RowsOf256::Bytes},
+    {"q8_0", "int8/32", kPassRows, 32, kInt8Scratch<FormatQ8_0>, kRunInt8<FormatQ8_0>, QuantizeRows<RowsOf32>,
+     RowsOf32::Bytes},
 };
 
 }  // namespace concord::kernels::CONCORD_ISA_NAMESPACE

@@ -59,7 +59,7 @@ TEST_P(LinearTest, AgreesWithFloat64) {
 
 TEST_P(LinearTest, EveryIsaGivesTheSameBits) {
   std::mt19937 rng(2);
-  const Problem p = Make(rng(), 37, SomeK(rng), 9);
+  const Problem p = Make(rng(), 37, SomeK(rng), 30);
   const std::vector<float> want = p.RunWhole(Isa::kPortable, true);
   for (Isa isa : SupportedIsas()) {
     const std::vector<float> y = p.RunWhole(isa, true);
@@ -69,7 +69,7 @@ TEST_P(LinearTest, EveryIsaGivesTheSameBits) {
 
 TEST_P(LinearTest, BitsDoNotDependOnTheTile) {
   std::mt19937 rng(3);
-  const Problem p = Make(rng(), 83, SomeK(rng), 21);
+  const Problem p = Make(rng(), 83, SomeK(rng), 30);
   for (Isa isa : SupportedIsas()) {
     const std::vector<float> want = p.RunWhole(isa, false);
     std::vector<float> y;
@@ -141,7 +141,7 @@ class LinearInt8Test : public LinearTest {};
 
 // Sums of blocks of 256 are whole numbers beyond those that every float can be.
 TEST_P(LinearInt8Test, LargestSumsGiveTheSameBitsAndAreRight) {
-  Problem p = Make(12, 9, 512, 12);
+  Problem p = Make(12, 9, 512, 30);
   p.MakeLargest();
   const std::vector<float> want = p.RunWhole(Isa::kPortable, false);
   for (Isa isa : SupportedIsas()) {
