@@ -60,20 +60,25 @@ CONCORD_INLINE void WriteFew(const LinearTile& tile, int64_t n, const float (*su
   }
 }
 
-// 32 rows of W by a chunk of k. `x` is [k / 2][16][2], its low part tile.k / 2 pairs further on.
+// Pairs of k of up to 16 rows of x, both parts.
+struct FewPairs {
+  const uint8_t* parts[2];
+  int64_t stride_bytes;  // from a pair to the next
+};
+
+// 32 rows of W by a chunk of k.
 template <bool kIsF16>
 CONCORD_INLINE void FewChunk(const LinearTile& tile, const WeightBlock& a, const WeightBlock& b, int64_t k0,
-                             int64_t chunk, const uint16_t (*x)[kTile][2]) {
-  const int64_t ahead = 2 * kTile * tile.row_stride_bytes;
-  for (int64_t k = 0; k < chunk; k += kStep) {
-    CONCORD_UNROLL for (int64_t r = 0; r < kTile; ++r) {  // the pass after this one
-      PrefetchFar(a.rows[r] + ahead + 2 * (k0 + k));
-      PrefetchFar(b.rows[r] + ahead + 2 * (k0 + k));
-    }
+                             int64_t chunk, const FewPairs& x) {
+  // The rows of the pass after this one, in the order of addresses.
+  const int64_t pass_bytes = 2 * kTile * tile.row_stride_bytes, step_bytes = pass_bytes / (tile.k / kStep);
+  const uint8_t* later = a.rows[0] + pass_bytes + k0 / kStep * step_bytes;
+  for (int64_t k = 0; k < chunk; k += kStep, later += step_bytes) {
+    for (int64_t at = 0; at < step_bytes; at += 64) PrefetchFar(later + at);
     _tile_loadd(4, a.parts[0] + 2 * k, a.stride_bytes);
     _tile_loadd(5, b.parts[0] + 2 * k, b.stride_bytes);
-    _tile_loadd(6, x[(k0 + k) / 2], 64);
-    _tile_loadd(7, x[(tile.k + k0 + k) / 2], 64);
+    _tile_loadd(6, x.parts[0] + (k0 + k) / 2 * x.stride_bytes, x.stride_bytes);
+    _tile_loadd(7, x.parts[1] + (k0 + k) / 2 * x.stride_bytes, x.stride_bytes);
     _tile_dpbf16ps(0, 4, 6);
     _tile_dpbf16ps(1, 5, 6);
     _tile_dpbf16ps(0, 4, 7);
@@ -88,7 +93,7 @@ CONCORD_INLINE void FewChunk(const LinearTile& tile, const WeightBlock& a, const
 }
 
 template <bool kIsF16>
-CONCORD_INLINE void FewPass(const LinearTile& tile, int64_t n, const uint16_t (*x)[kTile][2], FewScratch* scratch) {
+CONCORD_INLINE void FewPass(const LinearTile& tile, int64_t n, const FewPairs& x, FewScratch* scratch) {
   WeightBlock a, b;
   RowsOfWeights(tile, n, a.rows);
   RowsOfWeights(tile, n + kTile, b.rows);
@@ -110,12 +115,20 @@ CONCORD_INLINE void FewPass(const LinearTile& tile, int64_t n, const uint16_t (*
 template <bool kIsF16>
 static void RunFewRows(const LinearTile& tile) {
   auto* scratch = static_cast<FewScratch*>(tile.scratch);
-  auto* x = reinterpret_cast<uint16_t(*)[kTile][2]>(scratch + 1);
   const int64_t m = tile.m_end - tile.m_begin;
-  const uint8_t* rows[kTile];
-  for (int64_t t = 0; t < kTile; ++t) rows[t] = RowOfX(tile, tile.m_begin + Min(t, m - 1));
-  InterleavePairs(rows, 0, tile.k / 2, x);
-  InterleavePairs(rows, SplitLowOffset(tile.k), tile.k / 2, x + tile.k / 2);
+  FewPairs x;
+  if (m == 1) {  // as it lies in memory; to write 64 bytes for each pair took as long as reading W
+    const uint8_t* const row = RowOfX(tile, tile.m_begin);
+    x = {{row, row + SplitLowOffset(tile.k)}, 4};
+  } else {
+    auto* pairs = reinterpret_cast<uint16_t(*)[kTile][2]>(scratch + 1);
+    const uint8_t* rows[kTile];
+    for (int64_t t = 0; t < kTile; ++t) rows[t] = RowOfX(tile, tile.m_begin + Min(t, m - 1));
+    InterleavePairs(rows, 0, tile.k / 2, pairs);
+    InterleavePairs(rows, SplitLowOffset(tile.k), tile.k / 2, pairs + tile.k / 2);
+    const auto* const at = reinterpret_cast<const uint8_t*>(pairs);
+    x = {{at, at + tile.k / 2 * 64}, 64};
+  }
   OperandsWritten();
   ConfigureTiles({kTile, 4 * m}, {kTile, 2 * kStep}, {kTile, 4 * m});
   for (int64_t n = tile.n_begin; n < tile.n_end; n += 2 * kTile) FewPass<kIsF16>(tile, n, x, scratch);

@@ -4,8 +4,8 @@
 
 // The tile unit (AMX): eight registers of up to 16 rows of 64 bytes. Their numbers are part of the instructions, so
 // they must stand in the source; which has what is the same everywhere: 0 to 3 sums, 4 and 5 first operands, 6 and 7
-// second ones. They are configured for a call and released at its end, so that a thread elsewhere carries no state of
-// theirs.
+// second ones (5 as well where both have one shape). They are configured for a call and released at its end, so that a
+// thread elsewhere carries no state of theirs.
 namespace concord::kernels::CONCORD_ISA_NAMESPACE {
 
 // To be called between writing what tiles are loaded from and loading it: the intrinsics of gcc 12 do not tell the

@@ -11,9 +11,6 @@ constexpr int64_t kUnitTokens = 16;  // rows of x of a product
 // Passes that a chunk of x serves while it stays in L2: of kPassTokens it is 128 KiB, and the sums of so many rows of W
 // are 256 KiB.
 constexpr int64_t kUnitPasses = 4, kUnitRows = kUnitPasses * kPassRows;
-// The unit is so many items ahead of the vector side, which need not wait then until the last of an item's products, of
-// 52 cycles each, have left the unit.
-constexpr int64_t kUnitAhead = 2;
 
 // Where a chunk of k of 16 rows of x is read.
 struct UnitRows {
