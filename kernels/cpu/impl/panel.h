@@ -8,7 +8,7 @@
 namespace concord::kernels::CONCORD_ISA_NAMESPACE {
 
 constexpr int64_t kPanelRows = 16;
-// Elements of k a chunk: two panels of it are 12 KiB with their scales and minima, less than half of a 32 KiB L1, which
+// Elements of k a chunk: two panels of it are 13 KiB with their scales and minima, less than half of a 32 KiB L1, which
 // leaves room for six rows of activations. A multiple of every block size.
 constexpr int64_t kChunk = 256;
 
