@@ -31,10 +31,6 @@ struct UnitBuffers {
   }
 };
 
-CONCORD_INLINE bool InPlace(const LinearTile& tile, int64_t m, int64_t m_end) {
-  return tile.x_rows == nullptr && m + kUnitTokens <= m_end;
-}
-
 // What goes with 16 rows of x, for all of k. Each record is gone through once: rows lie in pages of memory of their
 // own, and each look into another costs 20 cycles a row.
 template <typename F, typename Tokens>
@@ -47,13 +43,16 @@ CONCORD_INLINE void TokensOf(const LinearTile& tile, int64_t m, int64_t m_end, i
   }
 }
 
-// And where a chunk of them is read.
+// And where a chunk of them is read, kChunk bytes of each row even where there are fewer.
 template <typename F>
 CONCORD_INLINE UnitRows RowsOf(const LinearTile& tile, int64_t m, int64_t m_end, int64_t k0, UnitCopy* copy) {
-  if (InPlace(tile, m, m_end)) return {RowAt<F>(tile, m, k0).q, tile.x_stride_bytes};
+  const int64_t chunk = Min(kChunk, tile.k - k0);
+  if (tile.x_rows == nullptr && m + kUnitTokens <= m_end && chunk == kChunk) {
+    return {RowAt<F>(tile, m, k0).q, tile.x_stride_bytes};
+  }
   for (int64_t t = 0; t < kUnitTokens; ++t) {
     const int8_t* const q = RowAt<F>(tile, Min(m + t, m_end - 1), k0).q;
-    for (int64_t i = 0; i < Min(kChunk, tile.k - k0); i += 32) __builtin_memcpy(copy->q[t] + i, q + i, 32);
+    for (int64_t i = 0; i < chunk; i += 32) __builtin_memcpy(copy->q[t] + i, q + i, 32);
   }
   return {copy->q[0], kChunk};
 }

@@ -17,7 +17,7 @@ struct UnitRows {
   const int8_t* q;  // of row 0
   int64_t stride;
 };
-struct UnitCopy {  // where they do not lie in memory one after the other, or are fewer
+struct UnitCopy {  // where they do not lie in memory one after the other, or are fewer, or shorter
   alignas(64) int8_t q[kUnitTokens][kChunk];
 };
 

@@ -2,8 +2,11 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include <cmath>
+#include <new>
 
 #include "kernels/cpu/quantized_rows.h"
 #include "tests/unit/kernels/linear_testing.h"
@@ -138,6 +141,48 @@ TEST_P(LinearTest, NumberedRowsGiveTheBitsOfThoseRows) {
 }
 
 class LinearInt8Test : public LinearTest {};
+
+// A copy of bytes that ends where memory ends that may be read.
+class Guarded {
+ public:
+  explicit Guarded(const void* bytes, size_t size) {
+    const auto page = static_cast<size_t>(sysconf(_SC_PAGESIZE));
+    mapped_ = (size + page - 1) / page * page + page;
+    map_ = mmap(nullptr, mapped_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (map_ == MAP_FAILED) throw std::bad_alloc();
+    char* const end = static_cast<char*>(map_) + mapped_ - page;
+    data_ = std::memcpy(end - size, bytes, size);
+    mprotect(end, page, PROT_NONE);
+  }
+  ~Guarded() { munmap(map_, mapped_); }
+  Guarded(const Guarded&) = delete;
+  Guarded& operator=(const Guarded&) = delete;
+  const void* data() const { return data_; }
+
+ private:
+  size_t mapped_;
+  void *map_, *data_;
+};
+
+TEST_P(LinearInt8Test, ReadsNothingBehindItsOperands) {
+  const int64_t block = packing::Find(GetParam().packing.c_str())->block_elems;
+  for (const int64_t blocks : {1, 3, 11}) {
+    for (const int64_t m : {1, 7, 32}) {
+      const Problem p = Make(13, 35, block * blocks, m);
+      const Guarded x(p.records.data(), p.records.size());
+      const size_t bytes = static_cast<size_t>((p.n - 1) * p.row_stride + p.row_bytes);
+      const Guarded weights(p.weights.data() + 1, bytes);
+      for (Isa isa : SupportedIsas()) {
+        std::vector<float> y;
+        LinearTile tile = p.Tile(&y);
+        tile.x = x.data();
+        tile.weights = weights.data();
+        p.Run(isa, tile);
+        ASSERT_EQ(std::memcmp(y.data(), p.RunWhole(isa, false).data(), y.size() * 4), 0) << IsaName(isa);
+      }
+    }
+  }
+}
 
 // Sums of blocks of 256 are whole numbers beyond those that every float can be.
 TEST_P(LinearInt8Test, LargestSumsGiveTheSameBitsAndAreRight) {
