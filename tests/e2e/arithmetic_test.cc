@@ -46,20 +46,24 @@ void ExpectNoCost(const std::string& model, const std::string& text, const std::
   std::printf("%-8s exact %.5f, fast %.5f, %+.4f %%\n", type.c_str(), exact, fast, 100 * (fast / exact - 1));
 }
 
-TEST(Arithmetic, CostsNoPerplexityWhateverTheWeights) {
+// A test a type: without vector instructions several would take too long for one.
+class Weights : public testing::TestWithParam<const char*> {};
+
+TEST_P(Weights, CostNoPerplexity) {
   const std::string model = Shared("data/stories260K.gguf");
   if (model.empty()) GTEST_SKIP() << "no ../shared/data/stories260K.gguf";
   WriteFile(Scratch("text"), OwnText(model, "Once upon a time"));
-  // Its rows are too short for blocks of 256.
-  for (const char* type : {"bf16", "f16", "iq4_nl", "mxfp4", "q4_0", "q4_1", "q5_0", "q5_1", "q8_0"}) {
-    const std::string small = Scratch(type);
-    Succeed({"quantize", model, small, "--type", type, "-q"});
-    ExpectNoCost(small, Scratch("text"), type);
-  }
+  const std::string small = Scratch(GetParam());
+  Succeed({"quantize", model, small, "--type", GetParam(), "-q"});
+  ExpectNoCost(small, Scratch("text"), GetParam());
 }
 
-// One scale of x for 256 elements; the demo model's rows are one and two blocks long. A test a type: without vector
-// instructions three would take too long for one.
+// Its rows are too short for blocks of 256.
+INSTANTIATE_TEST_SUITE_P(Arithmetic, Weights,
+                         testing::Values("bf16", "f16", "iq4_nl", "mxfp4", "q4_0", "q4_1", "q5_0", "q5_1", "q8_0"),
+                         [](const auto& info) { return std::string(info.param); });
+
+// One scale of x for 256 elements; the demo model's rows are one and two blocks long.
 class BlocksOf256 : public testing::TestWithParam<const char*> {};
 
 TEST_P(BlocksOf256, CostNoPerplexity) {
