@@ -7,13 +7,13 @@
 //
 // A product of 16 x 16 x 32 takes the unit 16 cycles, with the loads of its operands and the stores of its sums
 // measured 23 (Emerald Rapids at 2.75 GHz). What follows is 3 vector instructions a row of x (4 with a minimum), two a
-// cycle: 25 cycles. The two overlap little: 41 together in a loop of their own, which is what a row of sums at a time,
-// through registers, reaches; two rows by two panels took 59.
+// cycle: 25 cycles. The two overlap little: 41 together in a loop of their own, with one panel's sums in
+// registers; 59 with a row of x at a time by two panels. The kernel takes 80 to 90 with all around it; why so much more
+// has not been found.
 namespace concord::kernels::CONCORD_ISA_NAMESPACE {
 
 template <typename F>
 struct GroupUnit {
-  using P = KindOf<F>;
   static constexpr int kGroups = kChunk / 32;
 
   // A chunk of k of 16 rows of x.

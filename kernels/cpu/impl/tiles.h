@@ -32,16 +32,4 @@ CONCORD_INLINE void ConfigureTiles(TileShape sums, TileShape first, TileShape se
   _tile_loadconfig(&config);
 }
 
-// The part of W that the next pass will read, `pass_bytes` further on in memory, is asked for while this one computes;
-// 64 bytes a request.
-template <typename F>
-CONCORD_INLINE void PrefetchNext(const uint8_t* const* rows, int64_t n_rows, int64_t pass_bytes, int64_t k0,
-                                 int64_t chunk) {
-  const int64_t begin = k0 / F::kBlockElems * F::kBlockBytes + pass_bytes;
-  const int64_t end = begin + chunk / F::kBlockElems * F::kBlockBytes;
-  for (int64_t r = 0; r < n_rows; ++r) {
-    for (int64_t at = begin; at < end; at += 64) PrefetchFar(rows[r] + at);
-  }
-}
-
 }  // namespace concord::kernels::CONCORD_ISA_NAMESPACE

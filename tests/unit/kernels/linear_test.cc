@@ -7,6 +7,7 @@
 
 #include <cmath>
 #include <new>
+#include <stdexcept>
 
 #include "kernels/cpu/quantized_rows.h"
 #include "tests/unit/kernels/linear_testing.h"
@@ -45,15 +46,10 @@ TEST_P(LinearTest, AgreesWithFloat64) {
             ASSERT_EQ(got, kGuard);
             continue;
           }
-          double want = with_bias ? p.bias[static_cast<size_t>(j)] : 0.0;
-          double size = std::fabs(want);
-          for (int64_t c = 0; c < p.k; ++c) {
-            const double term =
-                double{p.decoded[static_cast<size_t>(j * p.k + c)]} * p.x_f32[static_cast<size_t>(i * p.k + c)];
-            want += term;
-            size += std::fabs(term);
-          }
-          ASSERT_NEAR(got, want, 4e-6 * size + 1e-30) << IsaName(isa) << " n " << j << " m " << i << " k " << p.k;
+          const double bias = with_bias ? p.bias[static_cast<size_t>(j)] : 0.0;
+          const Exact exact = p.ExactOf(i, j);
+          ASSERT_NEAR(got, exact.value + bias, 4e-6 * (exact.size + std::fabs(bias)) + 1e-30)
+              << IsaName(isa) << " n " << j << " m " << i << " k " << p.k;
         }
       }
     }
@@ -152,7 +148,7 @@ class Guarded {
     if (map_ == MAP_FAILED) throw std::bad_alloc();
     char* const end = static_cast<char*>(map_) + mapped_ - page;
     data_ = std::memcpy(end - size, bytes, size);
-    mprotect(end, page, PROT_NONE);
+    if (mprotect(end, page, PROT_NONE) != 0) throw std::runtime_error("mprotect");
   }
   ~Guarded() { munmap(map_, mapped_); }
   Guarded(const Guarded&) = delete;
@@ -195,13 +191,9 @@ TEST_P(LinearInt8Test, LargestSumsGiveTheSameBitsAndAreRight) {
   }
   for (int64_t i = 0; i < p.m * p.n; ++i) {
     const int64_t row = i / p.n, j = i % p.n;
-    double exact = 0, size = 0;
-    for (int64_t c = 0; c < p.k; ++c) {
-      const double term =
-          double{p.decoded[static_cast<size_t>(j * p.k + c)]} * p.x_f32[static_cast<size_t>(row * p.k + c)];
-      exact += term, size += std::fabs(term);
-    }
-    ASSERT_NEAR(want[static_cast<size_t>(row * (p.n + 5) + j)], exact, 4e-6 * size) << "m " << row << " n " << j;
+    const Exact exact = p.ExactOf(row, j);
+    ASSERT_NEAR(want[static_cast<size_t>(row * (p.n + 5) + j)], exact.value, 4e-6 * exact.size)
+        << "m " << row << " n " << j;
   }
 }
 

@@ -16,6 +16,10 @@ namespace concord::kernels {
 
 constexpr float kGuard = 12345.0f;
 
+struct Exact {
+  double value, size;  // size: the sum of the magnitudes of the terms
+};
+
 // A product of random operands, whole, with strides and weights at an odd address.
 struct Problem {
   Problem(uint32_t seed, const char* packing_name, const char* arithmetic_name, int64_t n_rows, int64_t n_cols,
@@ -71,6 +75,16 @@ struct Problem {
       v = i / k % 3 == 0 ? 1.5f : i / k % 3 == 1 ? -1.5f : std::copysign(1.5f, v);
     }
     Refresh();
+  }
+
+  // y[row, col] in float64, of W as decoded and x as its records have it.
+  Exact ExactOf(int64_t row, int64_t col) const {
+    Exact exact = {};
+    for (int64_t c = 0; c < k; ++c) {
+      const double term = double{decoded[static_cast<size_t>(col * k + c)]} * x_f32[static_cast<size_t>(row * k + c)];
+      exact.value += term, exact.size += std::fabs(term);
+    }
+    return exact;
   }
 
   bool Int8() const { return packing::Int8GroupOf(arithmetic) > 0; }
