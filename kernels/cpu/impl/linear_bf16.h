@@ -272,9 +272,7 @@ static void RunManyRows(const LinearTile& tile, int64_t m0, int64_t m1) {
         }
       }
     }
-    for (int64_t n = block; n < block_end; n += kPassRows) {
-      WriteSums(tile, n, m0, m1, sums + (n - block) / kPassRows * tiles * tile_sums);
-    }
+    WriteSums<kPassRows, kHalfBlockPasses>(tile, block, m0, m1, sums, tiles * tile_sums);
   }
   _tile_release();
 }

@@ -24,25 +24,31 @@ struct TokenRow {
   CONCORD_INLINE_MEMBER float ScaledSum(int64_t group) const { return static_cast<const float*>(sums)[group]; }
   CONCORD_INLINE_MEMBER const int16_t* Sums(int64_t group) const { return static_cast<const int16_t*>(sums) + group; }
 };
-// Several are indexed in the innermost loops, which took a sixth longer with 40 bytes.
-static_assert(sizeof(TokenRow) == 32);
+
+// Where the parts of a record are from element k0 on, in bytes: the same of all rows of x.
+struct RowParts {
+  int64_t q, scale, neg_sum, sums;
+};
+template <typename F>
+CONCORD_INLINE RowParts PartsAt(int64_t k, int64_t k0) {
+  using Rows = RowsFor<F>;
+  const int64_t group = k0 / F::kGroup, scale = Rows::Scale(k) + k0 / Rows::kGroup * 4;
+  if constexpr (F::kGroup == 16) return {k0, scale, Rows::NegSum16(k) + 4 * group, Rows::Sum16(k) + 2 * group};
+  if constexpr (kBlockScale<F>) {
+    return {k0, scale, Rows::NegSum(k) + 4 * group, Rows::Sum(k) + 2 * group};
+  } else {
+    return {k0, scale, Rows::NegSum(k) + 4 * group, Rows::ScaledSum(k) + 4 * group};
+  }
+}
+
+CONCORD_INLINE TokenRow RowOf(const uint8_t* record, const RowParts& at) {
+  return {reinterpret_cast<const int8_t*>(record + at.q), reinterpret_cast<const float*>(record + at.scale),
+          reinterpret_cast<const int32_t*>(record + at.neg_sum), record + at.sums};
+}
 
 template <typename F>
 CONCORD_INLINE TokenRow RowAt(const LinearTile& tile, int64_t m, int64_t k0) {
-  using Rows = RowsFor<F>;
-  const uint8_t* record = RowOfX(tile, m);
-  const int64_t group = k0 / F::kGroup, k = tile.k;
-  int64_t neg_sum = 0, sums = 0;
-  if constexpr (F::kGroup == 16) {
-    neg_sum = Rows::NegSum16(k) + 4 * group, sums = Rows::Sum16(k) + 2 * group;
-  } else if constexpr (kBlockScale<F>) {
-    neg_sum = Rows::NegSum(k) + 4 * group, sums = Rows::Sum(k) + 2 * group;
-  } else {
-    neg_sum = Rows::NegSum(k) + 4 * group, sums = Rows::ScaledSum(k) + 4 * group;
-  }
-  return {reinterpret_cast<const int8_t*>(record + k0),
-          reinterpret_cast<const float*>(record + Rows::Scale(k)) + k0 / Rows::kGroup,
-          reinterpret_cast<const int32_t*>(record + neg_sum), record + sums};
+  return RowOf(RowOfX(tile, m), PartsAt<F>(tile.k, k0));
 }
 
 }  // namespace concord::kernels::CONCORD_ISA_NAMESPACE
