@@ -29,7 +29,7 @@ CONCORD_INLINE void RowsOfChunk(const AttentionTile& tile, const KvCache& cache,
 // Blocks lie anywhere, so no hardware foresees the next ones. They are asked for row by row while others are decoded:
 // all at once, requests would fill the queues and stall the loads behind them.
 CONCORD_INLINE void PrefetchKv(const uint8_t* row, int64_t bytes) {
-  for (int64_t i = 0; i < bytes; i += 64) PrefetchFar(row + i);
+  for (int64_t i = 0; i < bytes; i += 64) PrefetchOnce(row + i);
 }
 
 // A perfect shuffle of n vectors: lanes of v[0] and v[n / 2] take turns, and so on. Of the address of an element, its

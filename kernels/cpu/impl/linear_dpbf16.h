@@ -51,7 +51,7 @@ static void PairsByFew(const LinearTile& tile, int64_t n, int64_t m, const uint8
   for (int t = 0; t < kTokens; ++t) x[t] = RowOfX(tile, m + t);
   VecF acc[kTokens][kWeightRows] = {};
   for (int64_t at = 0; at < 2 * tile.k; at += 64) {
-    CONCORD_UNROLL for (int r = 0; r < kWeightRows; ++r) PrefetchFar(ahead + kWeightRows * at + 64 * r);
+    CONCORD_UNROLL for (int r = 0; r < kWeightRows; ++r) PrefetchOnce(ahead + kWeightRows * at + 64 * r);
     Bf16Pairs::Operand rows[kWeightRows];
     CONCORD_UNROLL for (int r = 0; r < kWeightRows; ++r) rows[r] = W::At(w[r] + at);
     CONCORD_UNROLL for (int t = 0; t < kTokens; ++t) {

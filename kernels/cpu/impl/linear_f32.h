@@ -37,7 +37,7 @@ static void DotRows(const uint8_t* const* rows, const uint8_t* ahead, const floa
   int64_t i = 0;
   for (; i + kLanes <= k; i += kLanes) {
     constexpr int64_t kStepBytes = kRows * kLanes * static_cast<int64_t>(sizeof(Element));
-    CONCORD_UNROLL for (int64_t at = 0; at < kStepBytes; at += 64) PrefetchFar(ahead + i / kLanes * kStepBytes + at);
+    CONCORD_UNROLL for (int64_t at = 0; at < kStepBytes; at += 64) PrefetchOnce(ahead + i / kLanes * kStepBytes + at);
     VecF xv[kTokens];
     CONCORD_UNROLL for (int t = 0; t < kTokens; ++t) xv[t] = Load(x[t] + i);
     CONCORD_UNROLL for (int r = 0; r < kRows; ++r) {

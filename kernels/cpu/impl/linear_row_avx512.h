@@ -105,7 +105,7 @@ CONCORD_INLINE __m128 MultiplyFourRows(const uint8_t* const* rows, int64_t step,
   int64_t i = 0;
   for (; i + kChunk <= k; i += kChunk) {
     const uint8_t* later = rows[0] + ahead + 4 * (w[0] - rows[0]);
-    CONCORD_UNROLL for (int64_t at = 0; at < 4 * kBytes; at += 64) PrefetchFar(later + at);
+    CONCORD_UNROLL for (int64_t at = 0; at < 4 * kBytes; at += 64) PrefetchOnce(later + at);
     acc = AddChunk<F>(w, x, scratch->x, i / F::kGroup, kChunk / F::kGroup, acc);
     CONCORD_UNROLL for (int r = 0; r < 4; ++r) w[r] += kBytes;
   }
