@@ -202,9 +202,9 @@ CONCORD_INLINE void PrefetchFar(const void* p) { __builtin_prefetch(p, 0, 2); }
 CONCORD_INLINE void PrefetchNear(const void* p) { __builtin_prefetch(p, 0, 3); }
 CONCORD_INLINE void PrefetchToWrite(const void* p) { __builtin_prefetch(p, 1, 3); }
 // Weights that few rows of x read once, and soon. On AMD past the second cache, whose lines move on to the third when
-// they leave: two Zen 5 cores that read 80 GB/s in a plain loop multiply one row of x at 65, 72 and 74 GB/s at q4_k when
-// they ask into L2, into L1 and past L2, at 56, 70 and 70 at q6_k, at 66, 70 and 77 at bf16. Weights that are in L3
-// stay there. On Intel into L2, as measured there.
+// they leave: two Zen 5 cores that read 80 GB/s in a plain loop multiply one row of x at 65, 72 and 74 GB/s at q4_k
+// when they ask into L2, into L1 and past L2, at 56, 70 and 70 at q6_k, at 66, 70 and 77 at bf16. Weights that are in
+// L3 stay there. On Intel into L2, as measured there.
 CONCORD_INLINE void PrefetchOnce(const void* p) {
 #if defined(__AVX512BF16__) && !defined(__AMX_TILE__)
   __builtin_prefetch(p, 0, 0);
