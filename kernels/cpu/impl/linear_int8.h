@@ -289,7 +289,7 @@ CONCORD_INLINE void RunPasses(const LinearTile& tile, int64_t n0, int64_t m0, in
 template <typename F>
 static void RunInt8(const LinearTile& tile) {
 #if defined(__AVX512F__)
-  if (tile.m_end - tile.m_begin == 1) return RunOneRow<F>(tile);
+  if (tile.m_begin < tile.m_end && tile.m_end - tile.m_begin <= kMostInRows<F>) return RunInRows<F>(tile);
 #endif
   auto* scratch = static_cast<Int8Scratch*>(tile.scratch);
   for (int64_t m0 = tile.m_begin; m0 < tile.m_end; m0 += kPassTokens) {

@@ -2,18 +2,28 @@
 
 #include "kernels/cpu/impl/four_rows_formats_avx512.h"
 
-// linear in int8, one row of x by four rows of W at a time.
+// linear in int8, one row of x or a few by four rows of W at a time.
 namespace concord::kernels::CONCORD_ISA_NAMESPACE {
 
 // Rows whose last chunk is none are read from a copy of it.
 constexpr int64_t kChunkBytes = 320;  // of 256 elements, at most 34 for 32
 
+// Rows of x up to which this is faster than panels, whose decoding needs more rows to pay. On Zen 5, GB/s of W a core
+// with panels and without: two rows, q8_0 15 and 40, q6_k 22 and 38, q4_0 19 and 31, q4_k 27 and 33; three, q8_0 17 and
+// 32, q4_k 24 and 25; four, q8_0 20 and 27, q4_0 18 and 19, q6_k 25 and 25, q4_k 26 and 20.
+template <typename F>
+constexpr int kMostInRows = kBlockScale<F> ? 3 : 4;
+constexpr int64_t kMostInAnyRows = 4;
+
 struct RowScratch {
   alignas(64) uint8_t last[4][kChunkBytes];
-  alignas(64) int8_t x[64];  // [k] in the format's order, zeros up to whole chunks
+  alignas(64) int8_t x[64];  // [row of x][k] in the format's order, zeros up to whole chunks
 };
 
-CONCORD_INLINE int64_t RowScratchBytes(int64_t k) { return static_cast<int64_t>(sizeof(RowScratch)) + k + kChunk; }
+CONCORD_INLINE int64_t WholeChunks(int64_t k) { return (k + kChunk - 1) / kChunk * kChunk; }
+CONCORD_INLINE int64_t RowScratchBytes(int64_t k) {
+  return static_cast<int64_t>(sizeof(RowScratch)) + kMostInAnyRows * WholeChunks(k);
+}
 
 template <typename F>
 CONCORD_INLINE void OrderX(const int8_t* q, int64_t k, int8_t* out) {
@@ -77,14 +87,19 @@ CONCORD_INLINE __m128 AddGroups(const FourRows<F>& rows, const TokenRow& x, int6
   return acc;
 }
 
-// Adds groups [g, g + count) of a chunk to the sums of four rows.
+// A row of x and a copy of its codes in the format's order.
+struct OrderedRow {
+  TokenRow x;
+  const int8_t* ordered;
+};
+
+// Adds groups [g, g + count) of a chunk, whose scales are in `rows`, to the sums of four rows.
 template <typename F>
-CONCORD_INLINE __m128 AddChunk(const uint8_t* const* w, const TokenRow& x, const int8_t* ordered, int64_t g, int count,
+CONCORD_INLINE __m128 AddChunk(const uint8_t* const* w, const OrderedRow& row, int64_t g, int count, FourRows<F> rows,
                                __m128 acc) {
   using Rows = FourRows<F>;
-  Rows rows;
-  ScaleChunk(F{}, w, &rows);
-  SumChunk(F{}, w, ordered + g * F::kGroup, &rows);
+  const TokenRow& x = row.x;
+  SumChunk(F{}, w, row.ordered + g * F::kGroup, &rows);
   CONCORD_UNROLL for (int v = 0; v < Rows::kVectors && F::kOffsetShift >= 0; ++v) {
     const __m512i neg_sum = ToLanes<kOrder<F>>(x.neg_sum, g, count, v);
     rows.sum[v] =
@@ -94,19 +109,27 @@ CONCORD_INLINE __m128 AddChunk(const uint8_t* const* w, const TokenRow& x, const
   return AddGroups<F>(rows, x, g, count, acc);
 }
 
-// The results of four rows of W, which are `step` bytes apart.
-template <typename F>
-CONCORD_INLINE __m128 MultiplyFourRows(const uint8_t* const* rows, int64_t step, const TokenRow& x, int64_t k,
-                                       RowScratch* scratch) {
+// Adds them for some rows of x.
+template <typename F, int kTokens>
+CONCORD_INLINE void AddChunks(const uint8_t* const* w, const OrderedRow* x, int64_t g, int count, __m128* acc) {
+  FourRows<F> rows;
+  ScaleChunk(F{}, w, &rows);
+  CONCORD_UNROLL for (int t = 0; t < kTokens; ++t) acc[t] = AddChunk<F>(w, x[t], g, count, rows, acc[t]);
+}
+
+// The results of four rows of W, which are `step` bytes apart, for each row of x.
+template <typename F, int kTokens>
+CONCORD_INLINE void MultiplyFourRows(const uint8_t* const* rows, int64_t step, const OrderedRow* x, int64_t k,
+                                     RowScratch* scratch, __m128* acc) {
   constexpr int64_t kBytes = kChunk / F::kBlockElems * F::kBlockBytes;
   const int64_t ahead = (kAheadBytes / (4 * step) + 1) * 4 * step;
   const uint8_t* w[4] = {rows[0], rows[1], rows[2], rows[3]};
-  __m128 acc = {};
+  CONCORD_UNROLL for (int t = 0; t < kTokens; ++t) acc[t] = __m128{};
   int64_t i = 0;
   for (; i + kChunk <= k; i += kChunk) {
     const uint8_t* later = rows[0] + ahead + 4 * (w[0] - rows[0]);
     CONCORD_UNROLL for (int64_t at = 0; at < 4 * kBytes; at += 64) PrefetchOnce(later + at);
-    acc = AddChunk<F>(w, x, scratch->x, i / F::kGroup, kChunk / F::kGroup, acc);
+    AddChunks<F, kTokens>(w, x, i / F::kGroup, kChunk / F::kGroup, acc);
     CONCORD_UNROLL for (int r = 0; r < 4; ++r) w[r] += kBytes;
   }
   if (i < k) {
@@ -115,27 +138,40 @@ CONCORD_INLINE __m128 MultiplyFourRows(const uint8_t* const* rows, int64_t step,
       __builtin_memcpy(scratch->last[r], w[r], static_cast<size_t>((k - i) / F::kBlockElems * F::kBlockBytes));
       w[r] = scratch->last[r];
     }
-    acc = AddChunk<F>(w, x, scratch->x, i / F::kGroup, static_cast<int>((k - i) / F::kGroup), acc);
+    AddChunks<F, kTokens>(w, x, i / F::kGroup, static_cast<int>((k - i) / F::kGroup), acc);
   }
-  return acc;
 }
 
-template <typename F>
-static void RunOneRow(const LinearTile& tile) {
+template <typename F, int kTokens>
+static void RunTokensInRows(const LinearTile& tile) {
   auto* scratch = static_cast<RowScratch*>(tile.scratch);
   const auto* weights = static_cast<const uint8_t*>(tile.weights);
-  const TokenRow x = RowAt<F>(tile, tile.m_begin, 0);
-  float* y = RowOfY(tile, tile.m_begin);
-  OrderX<F>(x.q, tile.k, scratch->x);
+  OrderedRow x[kTokens];
+  for (int t = 0; t < kTokens; ++t) {
+    int8_t* ordered = scratch->x + t * WholeChunks(tile.k);
+    x[t] = {RowAt<F>(tile, tile.m_begin + t, 0), ordered};
+    OrderX<F>(x[t].x.q, tile.k, ordered);
+  }
   for (int64_t n = tile.n_begin; n < tile.n_end; n += 4) {
     const int64_t lanes = Min(4, tile.n_end - n);
     const uint8_t* rows[4];  // past the end the last one again; what comes of it is not written
     for (int64_t r = 0; r < 4; ++r) rows[r] = weights + (n + Min(r, lanes - 1)) * tile.row_stride_bytes;
-    __m128 sums = MultiplyFourRows<F>(rows, tile.row_stride_bytes, x, tile.k, scratch);
+    __m128 sums[kTokens];
+    MultiplyFourRows<F, kTokens>(rows, tile.row_stride_bytes, x, tile.k, scratch, sums);
     const auto live = static_cast<__mmask8>((1u << lanes) - 1u);
-    if (tile.bias != nullptr) sums = _mm_add_ps(sums, _mm_maskz_loadu_ps(live, tile.bias + n));
-    _mm_mask_storeu_ps(y + n, live, sums);
+    CONCORD_UNROLL for (int t = 0; t < kTokens; ++t) {
+      if (tile.bias != nullptr) sums[t] = _mm_add_ps(sums[t], _mm_maskz_loadu_ps(live, tile.bias + n));
+      _mm_mask_storeu_ps(RowOfY(tile, tile.m_begin + t) + n, live, sums[t]);
+    }
   }
+}
+
+template <typename F, int kTokens = kMostInRows<F>>
+CONCORD_INLINE void RunInRows(const LinearTile& tile) {
+  if constexpr (kTokens > 1) {
+    if (tile.m_end - tile.m_begin < kTokens) return RunInRows<F, kTokens - 1>(tile);
+  }
+  RunTokensInRows<F, kTokens>(tile);
 }
 
 }  // namespace concord::kernels::CONCORD_ISA_NAMESPACE
