@@ -65,7 +65,8 @@ double ToleranceLinear(const OpCase& c) {
   return DotTolerance(n, c.arithmetic);
 }
 
-// Rows whose elements lie halfway between two int8 values of "int8/32": each shows by a whole step how it was rounded.
+// Rows whose elements lie halfway between two int8 values, or next to it: each shows by a whole step whether its factor
+// has the last bit right.
 void FillHalves(CaseRng& rng, const TensorView& view) {
   std::vector<double> row(view.cols());
   for (int64_t r = 0; r < view.rows(); ++r) {
@@ -73,9 +74,8 @@ void FillHalves(CaseRng& rng, const TensorView& view) {
     for (int64_t i = 0; i < view.cols(); ++i) {
       const bool first = i % packing::kInt8Group == 0;
       if (first) largest = static_cast<float>(rng.Uniform(1, 16));
-      const double step = std::ldexp(1.0, std::ilogb(largest) - 6);
-      const int64_t most = static_cast<int64_t>(largest / step);
-      row[i] = first ? largest : (static_cast<double>(rng.Int(-most, most - 1)) + 0.5) * step;
+      const double step = static_cast<double>(largest) / 127;
+      row[i] = first ? largest : static_cast<float>((static_cast<double>(rng.Int(-127, 126)) + 0.5) * step);
     }
     view.WriteRow(r, row.data());
   }

@@ -4,12 +4,11 @@
 
 namespace concord::kernels {
 
-// A row of k activations in an arithmetic of int8, as one record. For both: q = round_to_even(x / scale), in -127..127,
-// with the scale of a group by the rule of runtime/base/packing/int8_rows.h: a power of two for 32 elements, max|x| /
-// 127 for 256, there 0 below 1e-30. It is NaN when an element is not finite (then q is 0), so that the results say so
-// too. What follows are sums of q, for weights with a minimum, and (negative) for weights kept as unsigned bytes with
-// an offset: sum((u - offset) q) = sum(u q) + offset * neg_sum. Records are Bytes(k) apart: an odd number of cache
-// lines, so that the rows of a tile do not fall into the same cache sets.
+// A row of k activations in an arithmetic of int8, as one record. For both: q = round_to_even(x / scale), in -127..127;
+// scale = max|x| / 127 over a group, NaN when one of it is not finite (then q is 0), so that the results say so too, 0
+// below 1e-30. What follows are sums of q, for weights with a minimum, and (negative) for weights kept as unsigned
+// bytes with an offset: sum((u - offset) q) = sum(u q) + offset * neg_sum. Records are Bytes(k) apart: an odd number of
+// cache lines, so that the rows of a tile do not fall into the same cache sets.
 
 constexpr int64_t OddLines(int64_t bytes) { return ((bytes + 63) / 64 | 1) * 64; }
 

@@ -281,7 +281,7 @@ absl::Status PartCanary::CompareWhole(const CanaryStep& step, const Trial& whole
   double work = 0, tolerance = 0;
   for (const int32_t n : whole.nodes) {
     work += step.work[n], tolerance += ToleranceOf(whole, n);
-    // The last bit of an activation may take it to the next step, a 64th of the largest at most: of one term of many.
+    // The last bit of an activation may take it to the next of 127 steps.
     if (packing::Int8GroupOf(part_.arithmetic[n]) > 0) tolerance = std::max(tolerance, 1.0 / 127);
   }
   CONCORD_ASSIGN_OR_RETURN(const ValueBytes made, OnDevice(whole, work, what));

@@ -73,7 +73,7 @@ CONCORD_INLINE void WriteHalves(const float* x, uint8_t* row, int64_t d, bool f1
 CONCORD_INLINE void WriteQ8(const float* x, uint8_t* row, int64_t d) {
   for (int64_t g = 0; g < d / 32; ++g) {
     int32_t sums[2];
-    const float scale = QuantizeGroup<LargestTo127, 32>(x + 32 * g, reinterpret_cast<int8_t*>(row + 34 * g + 2), sums);
+    const float scale = QuantizeGroup<32>(x + 32 * g, reinterpret_cast<int8_t*>(row + 34 * g + 2), sums);
     const uint16_t half = ToF16(scale);
     __builtin_memcpy(row + 34 * g, &half, 2);
   }

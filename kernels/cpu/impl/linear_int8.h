@@ -2,7 +2,6 @@
 
 #include "kernels/cpu/impl/dot_bytes.h"
 #include "kernels/cpu/impl/formats.h"
-#include "kernels/cpu/impl/modest_scales.h"
 #include "kernels/cpu/impl/token_row.h"
 #if defined(__AVX512F__)
 #include "kernels/cpu/impl/linear_row_avx512.h"
@@ -63,18 +62,17 @@ constexpr int kWordParts<FormatQ4K> = 2;  // 15 * 127
 #endif
 
 // What of a format the product depends on.
-template <int kGroupElems, bool kOffset, bool kMin, bool kOneScale, int kPartsOfWords, bool kAdds>
+template <int kGroupElems, bool kOffset, bool kMin, bool kOneScale, int kPartsOfWords>
 struct ProductKind {
-  static constexpr bool kAddsExponents = kAdds;
   static constexpr int kWordParts = kPartsOfWords;
   static constexpr int kGroup = kGroupElems;
   static constexpr bool kHasOffset = kOffset;
   static constexpr bool kHasMin = kMin;
   static constexpr bool kBlockScale = kOneScale;
 };
-template <typename F, bool kAdds = false>
+template <typename F>
 using KindOf =
-    ProductKind<F::kGroup, (F::kOffsetShift >= 0 && !kSignedCodes), F::kHasMin, kBlockScale<F>, kWordParts<F>, kAdds>;
+    ProductKind<F::kGroup, (F::kOffsetShift >= 0 && !kSignedCodes), F::kHasMin, kBlockScale<F>, kWordParts<F>>;
 
 // A part of W that will be read later, asked for a little at a time while others are multiplied: all at once, requests
 // would fill the queues and stall the loads behind them.
@@ -91,8 +89,7 @@ struct GroupSums {
   }
   template <typename P>
   static CONCORD_INLINE_MEMBER VecF Add(VecF acc, VecI dot, const Panel& panel, const TokenRow& x, int64_t g) {
-    const VecF w_scale = Load(panel.scale[g]), x_scale = Set(x.scale[0]);
-    acc = Fma(ToFloat(dot), P::kAddsExponents ? AddExponents(w_scale, x_scale) : w_scale * x_scale, acc);
+    acc = Fma(ToFloat(dot), Load(panel.scale[g]) * Set(x.scale[0]), acc);
     return P::kHasMin ? Fma(Load(panel.neg_min[g]), Set(x.ScaledSum(0)), acc) : acc;
   }
   template <typename P, int kTokens, int kPanels>
@@ -211,7 +208,6 @@ CONCORD_INLINE void MultiplyTokens(const LinearTile& tile, const Panel* panels, 
   constexpr int64_t kMost = kTileTokens<KindOf<F>>;
   const int64_t chunk = Min(kChunk, tile.k - k0);
   const RowParts at = PartsAt<F>(tile.k, k0);
-  const bool modest = kAddsExponents<F> && AreModest(panels, kPanels, chunk / F::kGroup);
   // Evenly: 8 rows are 4 and 4, as few loads of W a product as can be.
   const int64_t times = (m1 - m0 + kMost - 1) / kMost, step = (m1 - m0 + times - 1) / times;
   // The rows of the next pass in the order of addresses, over all groups of this one.
@@ -222,14 +218,8 @@ CONCORD_INLINE void MultiplyTokens(const LinearTile& tile, const Panel* panels, 
     const int64_t n = Min(step, m1 - m);
     for (int64_t t = 0; t < n; ++t) x[t] = RowOfX(tile, m + t);
     for (int64_t t = m + step; t < Min(m + 2 * step, m1); ++t) PrefetchRow<F>(RowOf(RowOfX(tile, t), at), chunk);
-    float* to = sums + (m - m0) * kPassRows;
-    if constexpr (kAddsExponents<F>) {
-      if (modest && AreModest(x, n, at.scale, chunk / F::kGroup)) {
-        MultiplyUpTo<KindOf<F, true>, kPanels>(n, panels, x, at, chunk, F::kOffsetShift & 31, k0 == 0, ahead, to);
-        continue;
-      }
-    }
-    MultiplyUpTo<KindOf<F>, kPanels>(n, panels, x, at, chunk, F::kOffsetShift & 31, k0 == 0, ahead, to);
+    MultiplyUpTo<KindOf<F>, kPanels>(n, panels, x, at, chunk, F::kOffsetShift & 31, k0 == 0, ahead,
+                                     sums + (m - m0) * kPassRows);
   }
 }
 

@@ -1,7 +1,5 @@
 #pragma once
 
-#include <type_traits>
-
 #include "kernels/cpu/impl/simd.h"
 #include "kernels/cpu/quantized_rows.h"
 
@@ -50,29 +48,8 @@ CONCORD_INLINE void StoreBytes(int8_t* out, VecI v) {
 #endif
 }
 
-// The rules for scales; top: the bits of the largest magnitude of a group, which is finite. x is multiplied with
-// `inverse`, and then stands for multiples of `scale`.
-struct GroupScale {
-  float inverse, scale;
-};
-struct PowerOfTwo {  // of "int8/32": 64 to 128 steps to the largest, at least 2^-96
-  static CONCORD_INLINE_MEMBER GroupScale Of(int32_t top) {
-    constexpr int32_t kLeast = (127 - 90) << 23;
-    const int32_t bits = ((top > kLeast ? top : kLeast) & 0x7f800000) - (6 << 23);
-    return {FloatFromBits(static_cast<uint32_t>((254 << 23) - bits)), FloatFromBits(static_cast<uint32_t>(bits))};
-  }
-};
-struct LargestTo127 {  // of "int8/256" and of q8_0
-  static CONCORD_INLINE_MEMBER GroupScale Of(int32_t top) {
-    const float largest = FloatFromBits(static_cast<uint32_t>(top));
-    return largest < 1e-30f ? GroupScale{0, 0} : GroupScale{127.0f / largest, largest / 127.0f};
-  }
-};
-template <typename Rows>
-using ScaleRule = std::conditional_t<Rows::kGroup == 32, PowerOfTwo, LargestTo127>;
-
 // A group of x; returns its scale and the sums of 16.
-template <typename Rule, int64_t kElems>
+template <int64_t kElems>
 CONCORD_INLINE float QuantizeGroup(const float* x, int8_t* q, int32_t* sums) {
   // The bits of magnitudes are integers in the same order, infinity and NaN above all others.
   VecI largest_bits = {};
@@ -82,20 +59,19 @@ CONCORD_INLINE float QuantizeGroup(const float* x, int8_t* q, int32_t* sums) {
     largest_bits = (bits & above) | (largest_bits & ~above);
   }
   const int32_t top = MaxInt(largest_bits);
-  if (top >= 0x7f800000) {
+  const float largest = FloatFromBits(static_cast<uint32_t>(top));
+  if (top >= 0x7f800000 || largest < 1e-30f) {
     __builtin_memset(q, 0, kElems);
     for (int64_t i = 0; i < kElems / 16; ++i) sums[i] = 0;
-    return FloatFromBits(0x7fc00000u);
+    return top >= 0x7f800000 ? FloatFromBits(0x7fc00000u) : 0.0f;
   }
-  const GroupScale group = Rule::Of(top);
-  const VecF inverse = Set(group.inverse), most = Set(127.0f);
+  const VecF inverse = Set(127.0f / largest);
   for (int64_t i = 0; i < kElems / 16; ++i) {
-    const VecF nearest = RoundEven(Load(x + 16 * i) * inverse);
-    const VecI rounded = ToInt(MaxV(MinV(nearest, most), -most));
+    const VecI rounded = ToInt(RoundEven(Load(x + 16 * i) * inverse));
     StoreBytes(q + 16 * i, rounded);
     sums[i] = SumInt(rounded);
   }
-  return group.scale;
+  return largest / 127.0f;
 }
 
 // A group's scale and its sums of 16 to where the record has them.
@@ -130,7 +106,7 @@ static void QuantizeRows(const float* x, int64_t x_stride, int64_t n_rows, int64
     for (int64_t g = 0; g < k / Rows::kGroup; ++g) {
       int32_t sums[Rows::kGroup / 16];
       auto* q = reinterpret_cast<int8_t*>(record) + g * Rows::kGroup;
-      const float scale = QuantizeGroup<ScaleRule<Rows>, Rows::kGroup>(values + g * Rows::kGroup, q, sums);
+      const float scale = QuantizeGroup<Rows::kGroup>(values + g * Rows::kGroup, q, sums);
       PutSums(Rows{}, record, k, g, scale, sums);
     }
   }

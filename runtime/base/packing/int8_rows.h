@@ -32,27 +32,14 @@ inline std::vector<const char*> FastArithmetics(const Packing& packing) {
   return {};
 }
 
-inline constexpr int kLeastInt8Exponent =
-    -90;  // of the largest of 32: products with scales that are halves stay normal
-
-// Rounds one group of "int8/32" or "int8/256", count elements: q[i] = round-half-even(x[i] / scale), at most 127 in
-// magnitude. Inputs must be finite.
-//   int8/32   scale = 2^(floor(log2(max|x|)) - 6), at least 2^-96: the block format MXINT8 (OCP Microscaling Formats
-//             1.0, 6.3). Division by a power of two and its product with a scale of a weight are exact, so that the
-//             result is the same on every device, and a multiplication may be an addition of exponents.
-//   int8/256  scale = max|x| / 127, and 127 / max|x| by multiplication, in f32; of zeros 0.
-inline float RoundInt8Group(const float* x, int64_t count, int64_t group, int8_t* q) {
+// Rounds one group: q[i] = round-half-even(x[i] · (127 / max|x|)), scale = max|x| / 127, all in f32.
+// A group of zeros has scale 0. Inputs must be finite.
+inline float RoundInt8Group(const float* x, int64_t count, int8_t* q) {
   float largest = 0;
   for (int64_t i = 0; i < count; ++i) largest = std::fmax(largest, std::fabs(x[i]));
-  float scale = largest / 127.0f, inverse = largest > 0 ? 127.0f / largest : 0.0f;
-  if (group == kInt8Group) {
-    const int exponent = std::max(std::ilogb(largest), kLeastInt8Exponent) - 6;  // of 0 it is the least int
-    scale = std::ldexp(1.0f, exponent), inverse = std::ldexp(1.0f, -exponent);
-  }
-  for (int64_t i = 0; i < count; ++i) {
-    q[i] = static_cast<int8_t>(std::clamp(std::nearbyint(x[i] * inverse), -127.0f, 127.0f));
-  }
-  return scale;
+  const float inverse = largest > 0 ? 127.0f / largest : 0.0f;
+  for (int64_t i = 0; i < count; ++i) q[i] = static_cast<int8_t>(std::nearbyint(x[i] * inverse));
+  return largest / 127.0f;
 }
 
 // Replaces x[0, n) by what the arithmetic makes of it: scale · q, of `group` elements each.
@@ -60,7 +47,7 @@ inline void RoundToInt8Rows(float* x, int64_t n, int64_t group) {
   std::vector<int8_t> q(group);
   for (int64_t i = 0; i < n; i += group) {
     const int64_t count = std::min(group, n - i);
-    const float scale = RoundInt8Group(x + i, count, group, q.data());
+    const float scale = RoundInt8Group(x + i, count, q.data());
     for (int64_t j = 0; j < count; ++j) x[i + j] = scale * static_cast<float>(q[j]);
   }
 }

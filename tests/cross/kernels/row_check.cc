@@ -232,7 +232,7 @@ void CheckQuantizeRows(const char* packing, const char* arithmetic, bool extreme
     std::vector<int8_t> q(static_cast<size_t>(group));
     const int64_t row = g / (k / group), at = g % (k / group);
     const uint8_t* record = want.data() + row * bytes;
-    const float scale = packing::RoundInt8Group(x.data() + row * stride + group * at, group, group, q.data());
+    const float scale = packing::RoundInt8Group(x.data() + row * stride + group * at, group, q.data());
     const bool same =
         std::memcmp(record + group * at, q.data(), q.size()) == 0 && std::memcmp(record + k + 4 * at, &scale, 4) == 0;
     Check(same, std::string("rows of ") + arithmetic + ", group " + std::to_string(g), "other values",

@@ -253,8 +253,8 @@ TEST_P(CpuProgram, AgreesWithTheReference) {
       error_sq += std::pow(got[i] - want[i], 2);
       want_sq += std::pow(want[i], 2);
     }
-    // int8/32 rounds x before each linear, and a value at the edge between two steps (at least 1/128 of the largest of
-    // its 32) may fall either way; later layers carry that on. So single elements may be off, but few.
+    // int8/32 rounds x before each linear, and a value at the edge between two steps (1/127 of the largest of its 32)
+    // may fall either way; later layers carry that on. So single elements may be off, but few.
     const bool exact = std::string(GetParam()) == "f32";
     EXPECT_TRUE(worst <= (exact ? 1e-5 : 3e-2) * largest) << n << " tokens: " << worst << " of " << largest;
     EXPECT_LE(std::sqrt(error_sq), (exact ? 1e-5 : 2e-3) * std::sqrt(want_sq)) << n << " tokens";

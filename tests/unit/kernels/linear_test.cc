@@ -197,23 +197,6 @@ TEST_P(LinearInt8Test, LargestSumsGiveTheSameBitsAndAreRight) {
   }
 }
 
-// Kernels may treat scales of W and x whose products are normal numbers in a way of their own.
-TEST_P(LinearInt8Test, ScalesOfAnySizeGiveTheSameBits) {
-  for (const int64_t rows : {2, 19, 30}) {
-    Problem p = Make(14, 41, 768, rows);
-    p.MakeScalesExtreme();
-    const std::vector<float> want = p.RunWhole(Isa::kPortable, true);
-    EXPECT_THAT(want, testing::Contains(testing::Truly([](float v) { return std::isnan(v); })));
-    for (Isa isa : SupportedIsas()) {
-      const std::vector<float> y = p.RunWhole(isa, true);
-      for (size_t i = 0; i < y.size(); ++i) {
-        if (std::isnan(want[i]) && std::isnan(y[i])) continue;  // which of several NaN is not said
-        ASSERT_EQ(std::memcmp(&y[i], &want[i], 4), 0) << IsaName(isa) << " at " << i << ": " << y[i] << ", " << want[i];
-      }
-    }
-  }
-}
-
 TEST_P(LinearTest, EmptyTilesWriteNothing) {
   const Problem p = Make(5, 8, 256, 2);
   for (Isa isa : SupportedIsas()) {
@@ -376,9 +359,9 @@ TYPED_TEST(QuantizeRows, EveryIsaGivesTheSameRecordAndItIsNear) {
   for (int64_t i = 2 * kGroup; i < k; ++i) {
     float scale;
     std::memcpy(&scale, want.data() + TypeParam::Scale(k) + i / kGroup * 4, 4);
-    const int q = static_cast<int8_t>(want[static_cast<size_t>(i)]);
-    const bool cut = kGroup == 32 && std::abs(q) == 127;  // a power of two may leave up to 128 steps
-    EXPECT_LE(std::fabs(double{x[static_cast<size_t>(i)]} - double{scale} * q), (cut ? 1.0 : 0.50001) * double{scale});
+    EXPECT_LE(std::fabs(double{x[static_cast<size_t>(i)]} -
+                        double{scale} * static_cast<int8_t>(want[static_cast<size_t>(i)])),
+              0.50001 * double{scale});
   }
   for (int64_t i = 3 * kGroup + 1; i < 4 * kGroup; ++i) {  // the scale is 1
     EXPECT_EQ(static_cast<int8_t>(want[static_cast<size_t>(i)]), std::nearbyint(x[static_cast<size_t>(i)]));
