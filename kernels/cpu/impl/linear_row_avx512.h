@@ -13,7 +13,7 @@ constexpr int64_t kChunkBytes = 320;  // of 256 elements, at most 34 for 32
 // 32, q4_k 24 and 25; four, q8_0 20 and 27, q4_0 18 and 19, q6_k 25 and 25, q4_k 26 and 20.
 template <typename F>
 constexpr int kMostInRows = kBlockScale<F> ? 3 : 4;
-constexpr int64_t kMostInAnyRows = 4;
+constexpr int64_t kMostInAnyRows = 4;  // of all formats, which share scratch
 
 struct RowScratch {
   alignas(64) uint8_t last[4][kChunkBytes];
@@ -144,6 +144,7 @@ CONCORD_INLINE void MultiplyFourRows(const uint8_t* const* rows, int64_t step, c
 
 template <typename F, int kTokens>
 static void RunTokensInRows(const LinearTile& tile) {
+  static_assert(kTokens <= kMostInAnyRows);
   auto* scratch = static_cast<RowScratch*>(tile.scratch);
   const auto* weights = static_cast<const uint8_t*>(tile.weights);
   OrderedRow x[kTokens];

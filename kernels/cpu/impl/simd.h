@@ -197,32 +197,24 @@ CONCORD_INLINE uint16_t ToBf16(float f) {
   return static_cast<uint16_t>((bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16);
 }
 
+// AVX512-BF16 without tiles: Zen 4 and later (and Cooper Lake, where this has not been measured).
+#if defined(__AVX512BF16__) && !defined(__AMX_TILE__)
+constexpr bool kAmd = true;
+#else
+constexpr bool kAmd = false;
+#endif
+
+CONCORD_INLINE void PrefetchNear(const void* p) { __builtin_prefetch(p, 0, 3); }
+CONCORD_INLINE void PrefetchToWrite(const void* p) { __builtin_prefetch(p, 1, 3); }
 // Brings a later part of a weight matrix near. Addresses past its end are harmless. On AMD into L1, from where what is
 // too much moves on to L2: of requests into L2 alone Zen 5 did not serve all (one core, 8 rows of x, q6_k behind q4_k
 // in one model: 18.1 ms where 7 rows took 12.0; with requests into L1 11.7).
-#if defined(__AVX512BF16__) && !defined(__AMX_TILE__)
-#define CONCORD_ISA_AMD
-#endif
-CONCORD_INLINE void PrefetchNear(const void* p) { __builtin_prefetch(p, 0, 3); }
-CONCORD_INLINE void PrefetchToWrite(const void* p) { __builtin_prefetch(p, 1, 3); }
-CONCORD_INLINE void PrefetchFar(const void* p) {
-#if defined(CONCORD_ISA_AMD)
-  PrefetchNear(p);
-#else
-  __builtin_prefetch(p, 0, 2);
-#endif
-}
-// What few rows of x read once, and soon. On AMD past the second cache, whose lines move on to the third when they
-// leave: two Zen 5 cores that read 80 GB/s in a plain loop multiply one row of x at 65, 72 and 74 GB/s at q4_k when
-// they ask into L2, into L1 and past L2, at 56, 70 and 70 at q6_k, at 66, 70 and 77 at bf16. Weights that are in L3
-// stay there. On Intel into L2, as measured there.
-CONCORD_INLINE void PrefetchOnce(const void* p) {
-#if defined(CONCORD_ISA_AMD)
-  __builtin_prefetch(p, 0, 0);
-#else
-  PrefetchFar(p);
-#endif
-}
+CONCORD_INLINE void PrefetchFar(const void* p) { __builtin_prefetch(p, 0, kAmd ? 3 : 2); }
+// What is read once, or by a few rows of x in turn (8 and 16 at bf16: no difference), and soon. On AMD past the second
+// cache, whose lines move on to the third when they leave: two Zen 5 cores that read 80 GB/s in a plain loop multiply
+// one row of x at 65, 72 and 74 GB/s at q4_k when they ask into L2, into L1 and past L2, at 56, 70 and 70 at q6_k, at
+// 66, 70 and 77 at bf16. Weights that are in L3 stay there.
+CONCORD_INLINE void PrefetchOnce(const void* p) { __builtin_prefetch(p, 0, kAmd ? 0 : 2); }
 
 // Where few rows of x meet W, it is asked for in the order of addresses, whole groups of rows and at least so much
 // ahead. Measured on two Zen 4 cores whose hardware prefetched next to nothing (10 GB/s of 30 without asking),

@@ -10,7 +10,7 @@ namespace concord::kernels::CONCORD_ISA_NAMESPACE {
 constexpr int64_t kUnitTokens = 16;  // rows of x of a product
 // Passes that a chunk of x serves while it stays in L2: of kPassTokens it is 128 KiB, and the sums of so many rows of W
 // are 256 KiB.
-constexpr int64_t kUnitPasses = 4, kUnitRows = kUnitPasses * kPassRows;
+constexpr int64_t kUnitPasses = kWritePasses, kUnitRows = kUnitPasses * kPassRows;
 
 // Where a chunk of k of 16 rows of x is read.
 struct UnitRows {
